@@ -1,0 +1,1 @@
+"""flit_pipeline: moves a dental practice into a CRM and proves it."""
