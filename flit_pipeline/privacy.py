@@ -38,7 +38,7 @@ class Vault:
         self._ref_key = _derive(master, b"flit/ref")
         self._aead = AESGCM(_derive(master, b"flit/seal"))
         self._nonce_key = _derive(master, b"flit/nonce")
-        self.staging_key = _derive(master, b"flit/staging")[:16]
+        self.staging_key = _derive(master, b"flit/staging")
         self.audit_key = _derive(master, b"flit/audit")
 
     def ref(self, source_key: str) -> str:

@@ -11,8 +11,11 @@ RawRow = dict[str, str | None]
 
 @dataclass(frozen=True)
 class BrokenRow:
-    """A row that cannot even be split into cells. ``raw``: its text, sealed at once by the caller; ``place``: where it
-    stands (file ordinal and line, or page and index), never a value; ``rule``: stable name; ``remedy``: what to do."""
+    """A row that cannot even be split into cells.
+
+    ``raw``: its text, sealed at once by the caller; ``place``: where it stands (file ordinal and line, or page and
+    index), never a value; ``rule``: stable name; ``remedy``: what to do.
+    """
 
     place: str
     raw: str
@@ -36,10 +39,16 @@ class Page:
 
 
 class SourceReader(Protocol):
-    """Reads the objects of one source system. Implementations: rest.RestReader, csv_export.CsvReader."""
+    """Reads the objects of one source system; raises AccessRefused for an object that it cannot read.
 
-    stable_paging: bool
-    """True where edits during the reading cannot make a page skip rows (cursors, files)."""
+    Implementations: rest.RestReader, csv_export.CsvReader, mixed.MixedReader (one of them per object).
+    """
+
+    def stable_paging(self, object_name: str) -> bool:
+        """True where edits during the reading cannot make a page skip rows (cursors, files)."""
+
+    def supports_since(self, object_name: str) -> bool:
+        """True where ``since`` narrows the reading; elsewhere every row comes, whatever ``since`` says."""
 
     def clock(self) -> datetime:
         """The source's own time now, aware, UTC."""

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 import threading
@@ -37,13 +38,17 @@ def _serve(modules: tuple[str, ...]) -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    run = RunFolder()
-    sink = SmtpSink().start()
-    cluster = start_cluster(provision(), run, modules)
-    server = OdooServer(cluster, "odoo_by_hand", sink.port)
     current = cache_root() / "current.env"
-    try:
-        server.create().start()
+    with contextlib.ExitStack() as undo:
+        run = RunFolder()
+        undo.callback(run.remove)
+        sink = SmtpSink().start()
+        undo.callback(sink.stop)
+        cluster = start_cluster(provision(), run, modules)
+        undo.callback(cluster.stop)
+        server = OdooServer(cluster, "odoo_by_hand", sink.port).create()
+        undo.callback(server.stop)
+        server.start()
         lines = {
             "FLIT_ODOO_URL": server.url,
             "FLIT_ODOO_DATABASE": server.database,
@@ -51,17 +56,12 @@ def _serve(modules: tuple[str, ...]) -> None:
             "FLIT_BY_HAND_PG_DSN": f"'{server.dsn}'",
         }
         text = "".join(f"export {name}={value}\n" for name, value in lines.items())
+        undo.callback(current.unlink, missing_ok=True)
         current.touch(mode=0o600)
         current.write_text(text)
         print(text + f"# log {server.log}; mail sink on port {sink.port}; login admin/admin", flush=True)
         ended.wait()
         print(f"# mails caught: {sink.count}", flush=True)
-    finally:
-        current.unlink(missing_ok=True)
-        server.stop()
-        cluster.stop()
-        sink.stop()
-        run.remove()
 
 
 if __name__ == "__main__":

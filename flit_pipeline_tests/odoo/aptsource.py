@@ -1,4 +1,4 @@
-"""A temporary apt source for Debian's suite sid, derived from the machine's own Debian entry.
+"""A temporary apt source for Debian's suite sid (and the machine's own), derived from the machine's own Debian entry.
 
 Nothing is installed and nothing of the machine's apt state changes; where packages come from, and whose signature
 counts, is what the machine's administrator already decided.
@@ -6,7 +6,7 @@ counts, is what the machine's administrator already decided.
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flit_pipeline_tests.odoo.cache import OdooUnavailable
@@ -28,10 +28,11 @@ class DebianSource:
 
     uris: str
     signed_by: str | None
+    codename: str = "sid"
 
-    def as_deb822(self, suite: str) -> str:
-        """The same source for another suite, as the text of a `.sources` file."""
-        lines = ["Types: deb", f"URIs: {self.uris}", f"Suites: {suite}", "Components: main"]
+    def as_deb822(self, suites: set[str]) -> str:
+        """The same source for these suites, as the text of a `.sources` file."""
+        lines = ["Types: deb", f"URIs: {self.uris}", f"Suites: {' '.join(sorted(suites))}", "Components: main"]
         if self.signed_by:
             lines.append(f"Signed-By: {self.signed_by}")
         return "\n".join(lines) + "\n"
@@ -42,14 +43,15 @@ def machine_source(apt_folder: Path = APT_FOLDER, os_release: Path = Path("/etc/
     release = dict(line.split("=", 1) for line in os_release.read_text().splitlines() if "=" in line)
     if release.get("ID", "").strip('"') != "debian":
         raise OdooUnavailable("odoo-19 is taken from Debian's packages, and this machine is not a Debian")
-    suites = _ROLLING | {release.get("VERSION_CODENAME", "").strip('"')}
+    codename = release.get("VERSION_CODENAME", "sid").strip('"')
+    suites = _ROLLING | {codename}
     parts = apt_folder / "sources.list.d"
     for path in sorted(parts.glob("*.sources")):
         for found in _from_deb822(path.read_text(), suites):
-            return found
+            return replace(found, codename=codename)
     for path in [apt_folder / "sources.list", *sorted(parts.glob("*.list"))]:
         for found in _from_one_line(path.read_text() if path.exists() else "", suites):
-            return found
+            return replace(found, codename=codename)
     raise RecipeStale("apt source", f"no entry for Debian main under {apt_folder}")
 
 
@@ -58,7 +60,8 @@ def _from_deb822(text: str, suites: set[str]) -> list[DebianSource]:
     text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
     for stanza in re.split(r"\n\s*\n", text):
         fields = {
-            name.lower(): value.strip() for name, value in re.findall(r"^([\w-]+):((?:.*(?:\n[ \t].*)*))", stanza, re.MULTILINE)
+            name.lower(): value.strip()
+            for name, value in re.findall(r"^([\w-]+):((?:.*(?:\n[ \t].*)*))", stanza, re.MULTILINE)
         }
         usable = (
             fields.get("enabled", "yes").lower() not in {"no", "false"}
@@ -81,12 +84,14 @@ def _from_one_line(text: str, suites: set[str]) -> list[DebianSource]:
     return found
 
 
-class SidArchive:
-    """apt on suite sid in a private folder: `update`, then `download`."""
+class Archive:
+    """apt in a private folder, on suite sid and the machine's own suite: `update`, then `download`."""
 
     def __init__(self, folder: Path) -> None:
-        source = folder / "sid.sources"
-        source.write_text(machine_source().as_deb822("sid"))
+        machine = machine_source()
+        self.own_suite = machine.codename
+        source = folder / "private.sources"
+        source.write_text(machine.as_deb822({"sid", self.own_suite}))
         for sub in ("lists/partial", "cache/archives/partial"):
             (folder / sub).mkdir(parents=True)
         settings = {
@@ -102,21 +107,32 @@ class SidArchive:
         self._apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
 
     def update(self) -> None:
-        """Fetch the suite's signed index. Raises RecipeStale."""
+        """Fetch the signed indexes. Raises RecipeStale."""
         run_step("apt-get update", [*self._apt, "update"])
 
-    def download(self, names: list[str], into: Path) -> list[Path]:
-        """The newest `.deb` of each name, checked by apt against the signed index. Raises RecipeStale."""
-        into.mkdir(parents=True)
-        run_step(f"apt-get download {' '.join(names)}", [*self._apt, "download", *names], cwd=into)
-        return sorted(into.glob("*.deb"))
+    def download(self, name: str, suite: str, into: Path) -> Path:
+        """The `.deb` of *name* in *suite*, checked by apt against the signed index. Raises RecipeStale."""
+        folder = into / name
+        folder.mkdir(parents=True, exist_ok=True)
+        step = f"apt-get download {name}/{suite}"
+        run_step(step, [*self._apt, "download", f"{name}/{suite}"], cwd=folder)
+        debs = list(folder.glob("*.deb"))
+        if len(debs) != 1:
+            raise RecipeStale(step, f"expected one package, got {[deb.name for deb in debs]}")
+        return debs[0]
 
 
 def run_step(step: str, command: list[str], cwd: Path | None = None) -> str:
     """Run one command of the recipe and return its output. Raises RecipeStale with the end of what it said."""
     try:
         done = subprocess.run(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
     except FileNotFoundError as missing:
         raise RecipeStale(step, f"{missing.filename} is not on this machine") from missing

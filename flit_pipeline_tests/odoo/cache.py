@@ -58,7 +58,7 @@ def built_once(target: Path, build: Callable[[Path], None]) -> Path:
         work.chmod(0o755)
         try:
             build(work)
-            os.replace(work, target)
+            work.replace(target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return target

@@ -27,11 +27,19 @@ def tied_to_us(command: list[str], user: str | None = None, signal_name: str = "
     return [*prefix, "--", *command]
 
 
-def spawn(command: list[str], log: Path, **options: object) -> "subprocess.Popen[bytes]":
+def spawn(
+    command: list[str], log: Path, cwd: str | None = None, env: dict[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start *command* with its output appended to *log*, in a process group of its own (Ctrl-C is ours to handle)."""
     with log.open("ab") as out:
-        return subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, **options
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
@@ -77,4 +85,6 @@ def database_user() -> str | None:
     try:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:
-        raise OdooUnavailable("we are root and there is no user postgres (Debian: apt-get install postgresql)") from None
+        raise OdooUnavailable(
+            "we are root and there is no user postgres (Debian: apt-get install postgresql)"
+        ) from None

@@ -15,18 +15,22 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from flit_pipeline_tests.odoo.aptsource import RecipeStale, SidArchive, run_step
+from flit_pipeline_tests.odoo.aptsource import Archive, RecipeStale, run_step
 from flit_pipeline_tests.odoo.cache import OdooUnavailable, built_once, cache_root, locked
 
 PACKAGE = "odoo-19"
 CONSTRAINTS = Path(__file__).with_name("server-constraints.txt")
 PYTHONS = ((3, 11), (3, 12), (3, 13))  # the last is odoo.release.MAX_PY_VERSION
-REQUIREMENTS = """
-    asn1crypto babel cbor2 chardet cryptography python-dateutil docutils geoip2 gevent greenlet idna jinja2 libsass
-    lxml lxml-html-clean markupsafe num2words ofxparse openpyxl pyopenssl pillow polib psutil psycopg2-binary pypdf
-    pytz qrcode reportlab requests rjsmin pyserial python-stdnum urllib3 pyusb vobject werkzeug<3.2 xlrd xlsxwriter
-    xlwt zeep freezegun python-magic passlib decorator setuptools
-""".split()
+# fmt: off
+REQUIREMENTS = [
+    "asn1crypto", "babel", "cbor2", "chardet", "cryptography", "python-dateutil", "docutils", "geoip2",
+    "gevent", "greenlet", "idna", "jinja2", "libsass", "lxml", "lxml-html-clean", "markupsafe", "num2words",
+    "ofxparse", "openpyxl", "pyopenssl", "pillow", "polib", "psutil", "psycopg2-binary", "pypdf", "pytz",
+    "qrcode", "reportlab", "requests", "rjsmin", "pyserial", "python-stdnum", "urllib3", "pyusb", "vobject",
+    "werkzeug<3.2", "xlrd", "xlsxwriter", "xlwt", "zeep", "freezegun", "python-magic", "passlib", "decorator",
+    "setuptools",
+]
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,13 @@ def _fetch(packages: Path, current: Path) -> None:
     """Download, unpack under the package's SHA-256, and only then point `current.json` at it."""
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=packages) as name:
         fetched = Path(name)
-        archive = SidArchive(fetched)
+        archive = Archive(fetched)
         archive.update()
-        package = _only(archive.download([PACKAGE], fetched / "package"))
+        package = archive.download(PACKAGE, "sid", fetched / "package")
         sha256 = _sha256(package)
         version = run_step("dpkg-deb -f", ["dpkg-deb", "-f", str(package), "Version"]).strip()
         depends = run_step("dpkg-deb -f", ["dpkg-deb", "-f", str(package), "Depends"])
-        assets = archive.download(_web_assets(depends), fetched / "assets")
+        assets = [_web_asset(archive, name, fetched / "assets") for name in _web_assets(depends)]
 
         def unpack(folder: Path) -> None:
             shutil.move(package, folder / package.name)
@@ -105,7 +109,7 @@ def _fetch(packages: Path, current: Path) -> None:
         built_once(packages / sha256, unpack)
     fresh = current.with_suffix(".new")
     fresh.write_text(json.dumps({"sha256": sha256, "version": version}))
-    os.replace(fresh, current)
+    fresh.replace(current)
     print(f"{PACKAGE} {version} sha256 {sha256}", file=sys.stderr)
 
 
@@ -113,6 +117,14 @@ def _web_assets(depends: str) -> list[str]:
     """Packages that hold the scripts and fonts Odoo's pages link to; without them /web/login answers 500."""
     first = (re.split(r"[\s|(:]", entry.strip())[0] for entry in depends.split(","))
     return [name for name in first if name.startswith(("libjs-", "fonts-"))]
+
+
+def _web_asset(archive: Archive, name: str, into: Path) -> Path:
+    """From the machine's own suite if it has it: sid's newer icon font no longer holds the files the links name."""
+    try:
+        return archive.download(name, archive.own_suite, into)
+    except RecipeStale:
+        return archive.download(name, "sid", into)
 
 
 def _server_python() -> Path:
@@ -147,12 +159,6 @@ def _base_python() -> tuple[str, str]:
         if said in {f"{major}.{minor}" for major, minor in PYTHONS}:
             return path, said
     raise OdooUnavailable("Odoo 19 needs a Python from 3.11 to 3.13 with venv (Debian: python3-venv); none found")
-
-
-def _only(debs: list[Path]) -> Path:
-    if len(debs) != 1:
-        raise RecipeStale("apt-get download", f"expected one package, got {[deb.name for deb in debs]}")
-    return debs[0]
 
 
 def _sha256(path: Path) -> str:

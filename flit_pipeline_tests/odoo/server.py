@@ -127,7 +127,9 @@ class OdooServer:
         """
         options = database_options(self.cluster.postgres, self.cluster.data_dir, self.database)
         smtp = ["--smtp", "127.0.0.1", "--smtp-port", str(self.smtp_port)]
-        return odoo_command(self.cluster.install, ["shell", *options, *smtp, "--no-http", "--log-level", "warn"], script)
+        return odoo_command(
+            self.cluster.install, ["shell", *options, *smtp, "--no-http", "--log-level", "warn"], script
+        )
 
     @property
     def _filestore(self) -> Path:

@@ -15,7 +15,7 @@ from flit_pipeline_tests.odoo.cache import free_port
 class _Keeper:
     envelopes: list[Envelope] = field(default_factory=list)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.envelopes.append(envelope)
         return "250 kept"
 

@@ -79,9 +79,9 @@ def start_cluster(install: OdooInstall, run: RunFolder, modules: tuple[str, ...]
 
 
 def database_options(postgres: Cluster, data_dir: Path, database: str) -> list[str]:
-    """Options every odoo command on *database* needs. `--config` names no file, so the user's own is not read."""
+    """Options every odoo command on *database* needs. An empty `--config`: the user's own is not read."""
     return [
-        *("--config", str(data_dir.parent / "odoo.conf"), "--database", database, "--data-dir", str(data_dir)),
+        *("--config", "/dev/null", "--database", database, "--data-dir", str(data_dir)),
         *("--db_host", "127.0.0.1", "--db_port", str(postgres.port), "--db_user", "odoo", "--db_password", "odoo"),
     ]
 

@@ -1,0 +1,91 @@
+"""What the loader and the verifier ask of a destination, whatever it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flit_pipeline.results import Command, Written
+from flit_pipeline.specs.migration import Migration
+
+Image = dict[str, Any]
+"""Field -> value in the destination's wire form (JSON)."""
+
+
+@dataclass(frozen=True)
+class SchemaPlan:
+    """What this migration would add to the destination. ``lines``: for a person; empty: nothing to do."""
+
+    models: list[str] = field(default_factory=list)
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LookupKey:
+    """One existing record to be found: model and (field path, value) pairs."""
+
+    model: str
+    by: tuple[tuple[str, str], ...]
+
+
+class Destination(Protocol):
+    """A CRM that can be planned, written under a fence, and read back."""
+
+    def identity(self) -> str:
+        """Stable text that tells this environment from any other."""
+
+    def preflight(self, migration: Migration) -> list[str]:
+        """Every reason why the spec cannot be loaded here, all at once; empty means it can."""
+
+    def plan(self, migration: Migration) -> SchemaPlan:
+        """Schema the spec needs and the live destination lacks."""
+
+    def apply(self, migration: Migration, plan: SchemaPlan) -> None:
+        """Create the planned schema and warm the server up. Safe to repeat after a kill."""
+
+    def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
+        """Ids of existing records; None where there is none or more than one."""
+
+    def xmlids(self, wanted: Sequence[str]) -> dict[str, int]:
+        """Ids of records the destination's own modules ship."""
+
+    def users(self, emails: Sequence[str]) -> dict[str, int]:
+        """User ids by lower-case e-mail; an e-mail of two users is absent."""
+
+    def fences(self, count: int) -> list[int]:
+        """Make a pool of fences; a pool whose reply is lost is abandoned (swept later)."""
+
+    def send(self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]) -> list[Written]:
+        """Write the batch under its fence, atomically; the seen values of ``fields`` come back.
+
+        Raises DestinationRefused (nothing was written), OutcomeUnknown (ask ``verdict``).
+        """
+
+    def verdict(
+        self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]
+    ) -> list[Written] | None:
+        """After a lost reply: what was written under the fence, or None when nothing was and nothing ever can be."""
+
+    def sweep(self, fences: Sequence[int]) -> None:
+        """Remove fences that are decided."""
+
+    def orphan_fences(self) -> list[int]:
+        """All fences of this ledger that the destination holds."""
+
+    def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, Image]:
+        """Records by id; missing ones are absent."""
+
+    def count_keys(self, model: str, prefix: str) -> int:
+        """Records of the model whose source key starts with the prefix, archived ones included."""
+
+    def canonical(self, model: str, field: str, value: Any) -> Any:
+        """A value in the form in which two equal ones are ``==``."""
+
+    def wire(self, model: str, field: str, value: Any) -> Any:
+        """A mapped value in wire form, by the destination's type of the field. Raises BadValue."""
+
+    def field_types(self, model: str) -> Mapping[str, str]:
+        """Field -> type of the live model."""
+
+    def close(self) -> None:
+        """Give back connections."""

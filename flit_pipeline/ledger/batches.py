@@ -1,0 +1,138 @@
+"""Batches of intents: written down before the call, confirmed or voided after it.
+
+    sent ──reply──▶ confirmed          every intent has its record, its id and its seen image
+      └──verdict──▶ confirmed | void   after a lost reply or a kill: the destination decides, never a resend
+
+Each function is one transaction; between two of them the process may die at any line.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from flit_pipeline.ledger.store import Store, now
+from flit_pipeline.ledger.tables import batch, fence, intent, record
+from flit_pipeline.results import Command, Written
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One record about to be written. ``sent``: the whole wanted image; ``before``: fields of an update as found."""
+
+    route: str
+    key: str
+    key_ref: str
+    op: str  # create | update
+    sent_hash: str
+    sent: dict[str, Any]
+    dest_id: int | None = None
+    before: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class SentBatch:
+    """A batch whose outcome is not in the ledger yet."""
+
+    uuid: str
+    window: int
+    model: str
+    route: str
+    fence: int
+    commands: list[Command]  # with empty values: enough to ask for the verdict
+    fields: list[str]
+
+
+def begin(store: Store, window: int, model: str, route: str, fence_id: int, intents: Sequence[Intent]) -> str:
+    """Write the intents down, before the call. Returns the batch's uuid."""
+    identity = str(uuid.uuid4())
+    head = {
+        "uuid": identity, "window": window, "model": model, "route": route, "fence": fence_id, "state": "sent",
+        "decided_by": "", "size": len(intents), "at": now(),
+    }  # fmt: skip
+    seal = store.vault.seal
+    rows = [
+        {
+            "batch": identity, "ord": n, "route": i.route, "key_ref": i.key_ref, "op": i.op, "dest_id": i.dest_id,
+            "sent_hash": i.sent_hash, "sent": seal([i.key, i.sent]), "before": seal(i.before) if i.before is not None else None,
+        }
+        for n, i in enumerate(intents)
+    ]  # fmt: skip
+    with store.write() as connection:
+        connection.execute(insert(batch), head)
+        connection.execute(insert(intent), rows)
+        connection.execute(update(fence).where(fence.c.id == fence_id).values(state="used"))
+    return identity
+
+
+def confirm(store: Store, identity: str, written: Iterable[Written], decided_by: str) -> None:
+    """The destination holds the batch: records, ids and seen images, in one transaction."""
+    seal = store.vault.seal
+    done = list(written)
+    with store.write() as connection:
+        head = connection.execute(select(batch).where(batch.c.uuid == identity)).one()
+        query = select(intent.c.ord, intent.c.route, intent.c.key_ref, intent.c.op, intent.c.sent_hash)
+        intents = {row.ord: row for row in connection.execute(query.where(intent.c.batch == identity))}
+        where = (intent.c.batch == identity) & (intent.c.ord == bindparam("b_ord"))
+        connection.execute(
+            update(intent).where(where).values(dest_id=bindparam("b_id"), seen=bindparam("b_seen")),
+            [{"b_ord": w.ord, "b_id": w.dest_id, "b_seen": seal(w.seen)} for w in done],
+        )
+        common = {"last_batch": identity, "window": head.window}
+        created = [
+            {
+                "route": intents[w.ord].route, "key_ref": intents[w.ord].key_ref, "model": head.model,
+                "dest_id": w.dest_id, "origin": "created", "sent_hash": intents[w.ord].sent_hash,
+                "outcome": "created", "first_batch": identity, "last_ord": w.ord, **common,
+            }
+            for w in done if intents[w.ord].op == "create"
+        ]  # fmt: skip
+        if created:
+            connection.execute(insert(record), created)
+        changed = [
+            {"b_route": intents[w.ord].route, "b_key": intents[w.ord].key_ref, "b_hash": intents[w.ord].sent_hash,
+             "b_ord": w.ord}
+            for w in done if intents[w.ord].op == "update"
+        ]  # fmt: skip
+        if changed:
+            # a record created in this very window and then completed (deferred ref) stays "created": counted once;
+            # one with a kept edit stays "conflict_kept": the worse class
+            connection.execute(
+                update(record)
+                .where(record.c.route == bindparam("b_route"), record.c.key_ref == bindparam("b_key"))
+                .where((record.c.window != head.window) | record.c.outcome.not_in(["created", "conflict_kept"]))
+                .values(outcome="updated"),
+                [{"b_route": c["b_route"], "b_key": c["b_key"]} for c in changed],
+            )
+            connection.execute(
+                update(record)
+                .where(record.c.route == bindparam("b_route"), record.c.key_ref == bindparam("b_key"))
+                .values(sent_hash=bindparam("b_hash"), last_ord=bindparam("b_ord"), **common),
+                changed,
+            )
+        connection.execute(
+            update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
+        )
+
+
+def void(store: Store, identity: str, decided_by: str) -> None:
+    """The destination holds nothing of the batch and never will."""
+    with store.write() as connection:
+        connection.execute(update(batch).where(batch.c.uuid == identity).values(state="void", decided_by=decided_by))
+
+
+def unresolved(store: Store) -> list[SentBatch]:
+    """Batches that were sent and neither confirmed nor voided, oldest first."""
+    with store.read() as connection:
+        heads = connection.execute(select(batch).where(batch.c.state == "sent").order_by(batch.c.at)).all()
+        found = []
+        for head in heads:
+            query = select(intent.c.ord, intent.c.op, intent.c.dest_id, intent.c.sent).order_by(intent.c.ord)
+            rows = connection.execute(query.where(intent.c.batch == head.uuid)).all()
+            sent = [store.vault.open(row.sent) for row in rows]
+            fields = sorted({name for _, image in sent for name in image})
+            commands = [Command(key, {}, row.dest_id) for row, (key, _) in zip(rows, sent, strict=True)]
+            found.append(SentBatch(head.uuid, head.window, head.model, head.route, head.fence, commands, fields))
+    return found

@@ -1,0 +1,101 @@
+"""Quarantine and findings: what was refused or noticed, by stage, with the row sealed beside its reason."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from flit_pipeline.ledger.store import Store
+from flit_pipeline.ledger.tables import finding, quarantine
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One reason why one row or record is held. ``object``: source object (stage load: the route)."""
+
+    stage: str
+    object: str
+    row_ref: str
+    rule: str
+    remedy: str
+    content: Any
+    column: str = ""
+    route: str = ""
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """An observation on a row that goes on."""
+
+    object: str
+    row_ref: str
+    column: str
+    rule: str
+    severity: str
+
+
+def put(connection: Connection, store: Store, window: int, refusals: Iterable[Refusal]) -> None:
+    """Add refusals inside the caller's transaction; one that stands already is replaced."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for r in refusals:
+        key = {
+            "stage": r.stage, "object": r.object, "row_ref": r.row_ref, "rule": r.rule, "column": r.column,
+            "route": r.route,
+        }  # fmt: skip
+        rows[tuple(key.values())] = {**key, "remedy": r.remedy, "window": window, "sealed": store.vault.seal(r.content)}
+    for row in rows.values():
+        same = [quarantine.c[name] == row[name] for name in ("stage", "object", "row_ref", "rule", "column", "route")]
+        connection.execute(delete(quarantine).where(*same))
+    if rows:
+        connection.execute(insert(quarantine), list(rows.values()))
+
+
+def replace(store: Store, window: int, stage: str, refusals: Iterable[Refusal], **where: str) -> None:
+    """The refusals of a stage (of one object or route) anew: a step that ran again knows all of them."""
+    with store.write() as connection:
+        same = [quarantine.c[name] == value for name, value in where.items()]
+        connection.execute(delete(quarantine).where(quarantine.c.stage == stage, *same))
+        put(connection, store, window, refusals)
+
+
+def release(connection: Connection, stage: str, source_object: str, row_refs: Iterable[str]) -> None:
+    """Rows that passed after all."""
+    for ref in row_refs:
+        connection.execute(
+            delete(quarantine).where(
+                quarantine.c.stage == stage, quarantine.c.object == source_object, quarantine.c.row_ref == ref
+            )
+        )
+
+
+def notice(store: Store, source_object: str, noticed: Iterable[Noticed]) -> None:
+    """The findings of an object anew."""
+    rows = {(n.row_ref, n.column, n.rule): n.__dict__ for n in noticed}
+    with store.write() as connection:
+        connection.execute(delete(finding).where(finding.c.object == source_object))
+        if rows:
+            connection.execute(insert(finding), list(rows.values()))
+
+
+def by_rule(store: Store) -> list[dict[str, Any]]:
+    """Counts of held rows by stage, object, rule and column, with the remedy."""
+    columns = (quarantine.c.stage, quarantine.c.object, quarantine.c.route, quarantine.c.rule, quarantine.c.column)
+    query = select(*columns, quarantine.c.remedy, func.count().label("rows")).group_by(*columns, quarantine.c.remedy)
+    with store.read() as connection:
+        return [dict(row) for row in connection.execute(query.order_by(*columns)).mappings()]
+
+
+def findings_by_rule(store: Store) -> list[dict[str, Any]]:
+    """Counts of findings by object, column, rule and severity."""
+    columns = (finding.c.object, finding.c.column, finding.c.rule, finding.c.severity)
+    query = select(*columns, func.count().label("rows")).group_by(*columns).order_by(*columns)
+    with store.read() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def refs(store: Store, stage: str) -> list[tuple[str, str]]:
+    """(object, row_ref) of every row held at a stage."""
+    query = select(quarantine.c.object, quarantine.c.row_ref).where(quarantine.c.stage == stage).distinct()
+    with store.read() as connection:
+        return [(row.object, row.row_ref) for row in connection.execute(query)]

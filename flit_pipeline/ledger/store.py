@@ -1,0 +1,106 @@
+"""Opening a ledger: one database per migration and destination environment, explicit transactions.
+
+What belongs here: engine, schema version, identity, the border for database exceptions (their text carries row
+values). What does not: any query about records; those stand beside their subject (windows, records, batches …).
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from flit_pipeline.errors import IdentityMismatch, SettingsError
+from flit_pipeline.ledger import tables
+from flit_pipeline.privacy import Vault
+
+VERSION = "1"
+CHECK_TEXT = "flit"
+
+
+class Store:
+    """An open ledger. ``write()`` and ``read()`` give a connection inside one transaction.
+
+    Raises SettingsError for a database that cannot be opened, IdentityMismatch for one that was made with another
+    key or by a newer version.
+    """
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        self.vault = vault
+        self.engine = _engine(url)
+        with _border("the ledger was opened"), self.engine.begin() as connection:
+            tables.metadata.create_all(connection)
+            known = {row.name: row.value for row in connection.execute(select(tables.meta))}
+            if not known:
+                fresh = {"uuid": str(uuid.uuid4()), "version": VERSION, "key": vault.ref(CHECK_TEXT)}
+                connection.execute(insert(tables.meta), [{"name": n, "value": v} for n, v in fresh.items()])
+                known = fresh
+        if known["version"] != VERSION:
+            raise IdentityMismatch(
+                f"a ledger of version {known['version']} was opened; this program writes version {VERSION}",
+                remedy="use the flit_pipeline release that made it",
+            )
+        if known["key"] != vault.ref(CHECK_TEXT):
+            raise IdentityMismatch(
+                "the ledger was opened with another FLIT_KEY than the one that made it",
+                remedy="set the FLIT_KEY this FLIT_HOME was made with",
+            )
+        self.uuid = known["uuid"]
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One durable transaction: on return from the block it stands on disk."""
+        with _border("the ledger was written"), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view."""
+        with _border("the ledger was read"), self.engine.connect() as connection:
+            yield connection.execution_options(flit_reads=True)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.engine.dispose()
+
+
+def now() -> str:
+    """This machine's time, UTC ISO to the second: for people, never for ordering."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        if url.startswith(("postgres://", "postgresql://")):
+            # SQLAlchemy 2.1 takes psycopg 3 for a bare URL; psycopg2 is what dagster-postgres brings
+            url = "postgresql+psycopg2://" + url.split("://", 1)[1]
+        return create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # pysqlite must not open transactions by its own rules
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("flit_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def _border(attempted: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise SettingsError(
+            f"{attempted}: the database answered {kind}",
+            remedy="check FLIT_LEDGER_URL, the disk and that no other program holds the file, then run again",
+        ) from None

@@ -1,0 +1,139 @@
+"""Tables of the ledger (SQLAlchemy Core; SQLite by default, PostgreSQL by FLIT_LEDGER_URL).
+
+``key_ref`` and ``row_ref`` are keyed hashes (privacy.Vault.ref); ``sealed`` columns hold encrypted JSON.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Column("value", Text, nullable=False))
+
+window = Table(
+    "window", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(8), nullable=False),  # full | delta
+    Column("state", String(8), nullable=False),  # open | closed
+    Column("as_of", String(32), nullable=False),  # source clock at the start, UTC ISO
+    Column("spec_hash", String(64), nullable=False),
+    Column("opened", String(32), nullable=False),
+    Column("closed", String(32)),
+)  # fmt: skip
+
+extract = Table(
+    "extract", metadata,
+    Column("window", Integer, primary_key=True),
+    Column("object", String(60), primary_key=True),
+    Column("state", String(8), nullable=False),  # reading | done
+    Column("reading", Integer, nullable=False),  # pass over the collection, from 1
+    Column("files", Integer, nullable=False),
+    Column("resume", Text),
+    Column("total_before", BigInteger),
+    Column("total_after", BigInteger),
+    Column("rows", BigInteger, nullable=False),  # distinct rows of the current state
+    Column("broken", BigInteger, nullable=False),
+)  # fmt: skip
+
+quarantine = Table(
+    "quarantine", metadata,
+    Column("stage", String(12), primary_key=True),  # extract | validate | map | load
+    Column("object", String(60), primary_key=True),  # source object, or route for stage load
+    Column("row_ref", String(24), primary_key=True),
+    Column("rule", String(60), primary_key=True),
+    Column("column", String(120), primary_key=True),
+    Column("route", String(60), primary_key=True),
+    Column("remedy", Text, nullable=False),
+    Column("window", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)  # fmt: skip
+
+finding = Table(
+    "finding", metadata,
+    Column("object", String(60), primary_key=True),
+    Column("row_ref", String(24), primary_key=True),
+    Column("column", String(120), primary_key=True),
+    Column("rule", String(60), primary_key=True),
+    Column("severity", String(8), nullable=False),
+)  # fmt: skip
+
+lineage = Table(
+    "lineage", metadata,
+    Column("object", String(60), primary_key=True),
+    Column("row_ref", String(24), primary_key=True),
+    Column("route", String(60), primary_key=True),
+    Column("key_ref", String(24), primary_key=True),  # '' where the row made no record
+    Column("class", String(16), nullable=False),
+    Column("rule", String(60), nullable=False),
+    Column("window", Integer, nullable=False),
+)  # fmt: skip
+Index("lineage_by_record", lineage.c.route, lineage.c.key_ref)
+
+record = Table(
+    "record", metadata,
+    Column("route", String(60), primary_key=True),
+    Column("key_ref", String(24), primary_key=True),
+    Column("model", String(60), nullable=False),
+    Column("dest_id", BigInteger, nullable=False),
+    Column("origin", String(8), nullable=False),  # created | adopted
+    Column("sent_hash", String(32), nullable=False),
+    Column("outcome", String(16), nullable=False),  # of the last window that touched it
+    Column("window", Integer, nullable=False),
+    Column("first_batch", String(36), nullable=False),
+    Column("last_batch", String(36), nullable=False),
+    Column("last_ord", Integer, nullable=False),
+)  # fmt: skip
+Index("record_by_id", record.c.model, record.c.dest_id)
+
+batch = Table(
+    "batch", metadata,
+    Column("uuid", String(36), primary_key=True),
+    Column("window", Integer, nullable=False),
+    Column("model", String(60), nullable=False),
+    Column("route", String(60), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("state", String(10), nullable=False),  # sent | confirmed | void
+    Column("decided_by", String(10), nullable=False),  # '' | reply | verdict
+    Column("size", Integer, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+Index("batch_by_state", batch.c.state)
+
+intent = Table(
+    "intent", metadata,
+    Column("batch", String(36), primary_key=True),
+    Column("ord", Integer, primary_key=True),
+    Column("route", String(60), nullable=False),
+    Column("key_ref", String(24), nullable=False),
+    Column("op", String(8), nullable=False),  # create | update
+    Column("dest_id", BigInteger),
+    Column("sent_hash", String(32), nullable=False),
+    Column("sent", LargeBinary, nullable=False),  # the whole image as sent
+    Column("before", LargeBinary),  # fields of an update as found before it
+    Column("seen", LargeBinary),  # the image as the destination stored it
+)  # fmt: skip
+
+fence = Table(
+    "fence", metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("state", String(6), nullable=False),  # free | used | gone
+)  # fmt: skip
+
+schema_object = Table(
+    "schema_object", metadata,
+    Column("model", String(60), primary_key=True),
+    Column("name", String(80), primary_key=True),  # '' for the model itself
+    Column("dest_id", BigInteger),
+    Column("state", String(8), nullable=False),  # planned | created
+)  # fmt: skip
+
+approval = Table(
+    "approval", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("scope", String(8), nullable=False),  # schema | sample | full
+    Column("spec_hash", String(64), nullable=False),
+    Column("destination", String(64), nullable=False),
+    Column("schema_print", String(64), nullable=False),
+    Column("typed_name", Text, nullable=False),
+    Column("os_user", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip

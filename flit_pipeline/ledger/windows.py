@@ -1,0 +1,77 @@
+"""Windows (what a run read) and the reading cursors inside them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from flit_pipeline.ledger.store import Store, now
+from flit_pipeline.ledger.tables import extract, window
+
+
+@dataclass(frozen=True)
+class Window:
+    """``as_of``: source clock when the reading began (UTC ISO); frozen, so tomorrow's run does not move records."""
+
+    id: int
+    kind: str
+    state: str
+    as_of: str
+    spec_hash: str
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far the reading of one object has come in a window."""
+
+    state: str
+    reading: int
+    files: int
+    resume: str | None
+    total_before: int | None
+    total_after: int | None
+    rows: int
+    broken: int
+
+
+FRESH = Cursor("reading", 1, 0, None, None, None, 0, 0)
+
+
+def latest(store: Store) -> Window | None:
+    """The newest window, open or closed."""
+    with store.read() as connection:
+        row = connection.execute(select(window).order_by(window.c.id.desc()).limit(1)).first()
+    return _window(row) if row else None
+
+
+def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
+    """Begin a window. The caller has made sure that none is open."""
+    with store.write() as connection:
+        values = {"kind": kind, "state": "open", "as_of": as_of, "spec_hash": spec_hash, "opened": now()}
+        result = connection.execute(insert(window).values(values))
+        identity = int(result.inserted_primary_key[0])  # type: ignore[index]
+    return Window(identity, kind, "open", as_of, spec_hash)
+
+
+def close_window(store: Store, identity: int) -> None:
+    """The window is done: read, loaded and accounted for."""
+    with store.write() as connection:
+        connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
+
+
+def cursor(store: Store, identity: int, name: str) -> Cursor | None:
+    """The reading cursor of an object in a window, None before its first page."""
+    with store.read() as connection:
+        query = select(extract).where(extract.c.window == identity, extract.c.object == name)
+        row = connection.execute(query).mappings().first()
+    return Cursor(**{key: row[key] for key in Cursor.__dataclass_fields__}) if row else None
+
+
+def save_cursor(connection: Connection, identity: int, name: str, value: Cursor) -> None:
+    """Write the cursor inside the caller's transaction."""
+    connection.execute(delete(extract).where(extract.c.window == identity, extract.c.object == name))
+    connection.execute(insert(extract).values({"window": identity, "object": name, **value.__dict__}))
+
+
+def _window(row: Any) -> Window:
+    return Window(row.id, row.kind, row.state, row.as_of, row.spec_hash)

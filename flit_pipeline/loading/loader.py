@@ -1,0 +1,158 @@
+"""Loading one route: what to create, what to update, what to leave alone.
+
+Every mapped record is resolved and compared with what was last sent; only real changes become commands. A second run
+over the same state sends nothing.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flit_pipeline.destinations.base import Destination
+from flit_pipeline.errors import BadValue
+from flit_pipeline.ledger import records, refused
+from flit_pipeline.ledger.batches import Intent
+from flit_pipeline.ledger.records import Known
+from flit_pipeline.ledger.refused import Refusal
+from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading.resolve import Resolver
+from flit_pipeline.loading.sender import Item, Sender
+from flit_pipeline.loading.threeway import merge
+from flit_pipeline.results import Command, LoadCounts
+from flit_pipeline.specs.migration import BoundRoute, Migration
+
+Row = Mapping[str, str]
+"""A row of mapped/<route>: key, key_ref, hash, image (JSON)."""
+
+
+class RouteLoader:
+    """Loads the mapped rows of one route into one destination model."""
+
+    def __init__(
+        self, migration: Migration, store: Store, destination: Destination, window: int, route: BoundRoute,
+        beat: Callable[[], None], resolver: Resolver,
+    ) -> None:  # fmt: skip
+        self._store, self._destination, self._window, self._route = store, destination, window, route
+        self._size = migration.file.batch_size
+        self._resolver = resolver
+        self._beat = beat
+        names = list(migration.routes)
+        self._later = frozenset(names[names.index(route.name) :])
+        self.counts = LoadCounts(route.name)
+
+    def load(self, rows: Iterator[Row], *, last: bool = False) -> LoadCounts:
+        """Load all rows. ``last``: every record that can exist does, so an open ref is refused, not deferred."""
+        if last:
+            self._later = frozenset()
+        refused.replace(self._store, self._window, "load", [], route=self._route.name)
+        sender = Sender(
+            self._store, self._destination, self._window, self._route.model, self._route.name, self._beat
+        )
+        creates: list[Item] = []
+        try:
+            for chunk in _chunks(rows, self._size):
+                fresh, changed = self._sort(chunk)
+                creates += fresh
+                while len(creates) >= self._size:
+                    sender.send(creates[: self._size])
+                    creates = creates[self._size :]
+                for start in range(0, len(changed), self._size):
+                    sender.send(changed[start : start + self._size])
+            if creates:
+                sender.send(creates)
+            sender.finish()
+        finally:
+            sender.close()
+        self.counts.batches = sender.sent
+        self.counts.quarantined += len(sender.refusals)
+        self.counts.created -= len(sender.refusals)
+        return self.counts
+
+    def _sort(self, chunk: Sequence[Row]) -> tuple[list[Item], list[Item]]:
+        """Records to create and records to update."""
+        images = [json.loads(row["image"]) for row in chunk]
+        known = records.known(self._store, self._route.name, [row["key_ref"] for row in chunk])
+        self._resolver.prepare(images)
+        creates: list[Item] = []
+        changed: list[tuple[Row, dict[str, Any], str, Known]] = []
+        held: list[Refusal] = []
+        for row, image in zip(chunk, images, strict=True):
+            self.counts.mapped += 1
+            try:
+                values, deferred = self._resolver.resolve(self._route.model, image, later=self._later)
+            except BadValue as bad:
+                held.append(self._refusal(row, image, bad))
+                continue
+            self.counts.deferred += len(deferred)
+            digest = self._store.vault.digest(json.dumps(values, sort_keys=True).encode())
+            there = known.get(row["key_ref"])
+            if there is None:
+                intent = Intent(self._route.name, row["key"], row["key_ref"], "create", digest, values)
+                creates.append(Item(intent, Command(row["key"], values)))
+            elif there.sent_hash == digest:
+                self.counts.unchanged += 1
+            else:
+                changed.append((row, values, digest, there))
+        if held:
+            with self._store.write() as connection:
+                refused.put(connection, self._store, self._window, held)
+            self.counts.quarantined += len(held)
+        self.counts.created += len(creates)
+        return creates, self._updates(changed)
+
+    def _updates(self, changed: Sequence[tuple[Row, dict[str, Any], str, Known]]) -> list[Item]:
+        """Three-way: base is what we saw, mine the new image, theirs the destination now."""
+        if not changed:
+            return []
+        model, destination = self._route.model, self._destination
+        last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
+        fields = sorted({name for _, values, _, _ in changed for name in values})
+        now = destination.read(model, [known.dest_id for *_, known in changed], fields)
+        items: list[Item] = []
+        for row, values, digest, known in changed:
+            sent, seen = last[known.last_batch, known.last_ord]
+            merged = merge(
+                sent, seen, values, now.get(known.dest_id), lambda name, value: destination.canonical(model, name, value)
+            )
+            if merged.conflicts or merged.gone:
+                self._keep(row, digest, merged.conflicts or ["id"], known, gone=merged.gone)
+            if not merged.values:
+                if not (merged.conflicts or merged.gone):
+                    records.same(self._store, self._route.name, row["key_ref"], digest)
+                    self.counts.unchanged += 1
+                continue
+            self.counts.updated += 1
+            intent = Intent(
+                self._route.name, row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
+            )
+            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id)))
+        return items
+
+    def _keep(self, row: Row, digest: str, names: Sequence[str], known: Known, *, gone: bool) -> None:
+        rule = "deleted_in_destination" if gone else "edited_in_destination"
+        remedy = "decide in the CRM: keep the edit, or clear it there and run again"
+        held = [
+            Refusal("conflict", self._route.name, row["key_ref"], rule, remedy, {"id": known.dest_id}, name,
+                    self._route.name)
+            for name in names
+        ]  # fmt: skip
+        with self._store.write() as connection:
+            refused.put(connection, self._store, self._window, held)
+            records.keep(connection, self._route.name, row["key_ref"], digest, self._window)
+        self.counts.conflict_kept += 1
+
+    def _refusal(self, row: Row, image: dict[str, Any], bad: BadValue) -> Refusal:
+        content = {"key": row["key"], "image": image}
+        name = self._route.name
+        return Refusal("load", name, row["key_ref"], bad.rule, bad.remedy, content, bad.column, name)
+
+
+def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) >= size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

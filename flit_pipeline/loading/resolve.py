@@ -1,0 +1,140 @@
+"""Markers of an image to wire values: refs from the crosswalk, look-ups, owners and shipped records from the
+destination. A batch of images is resolved at once, so every kind costs one query a batch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flit_pipeline.destinations.base import Destination, LookupKey
+from flit_pipeline.errors import BadValue, PreflightFailed
+from flit_pipeline.ledger import records
+from flit_pipeline.ledger.store import Store
+from flit_pipeline.specs.migration import Migration
+
+
+class NotYet(Exception):
+    """A ref whose record comes later in this very load (a cycle): the field is left for the next pass."""
+
+
+@dataclass
+class Resolver:
+    """Resolves images of one load. Caches look-ups and users for the load; refs are read per batch."""
+
+    migration: Migration
+    store: Store
+    destination: Destination
+    unmatched: set[str] = field(default_factory=set)
+    _lookups: dict[LookupKey, int | None] = field(default_factory=dict)
+    _xmlids: dict[str, int] = field(default_factory=dict)
+    _users: dict[str, int] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
+    _fallback: int | None = None
+
+    def prepare(self, images: Sequence[Mapping[str, Any]]) -> None:
+        """Ask for everything the images point at."""
+        self._refs: dict[tuple[str, str], int] = {}
+        keys: dict[str, set[str]] = {}
+        lookups: set[LookupKey] = set()
+        emails: set[str] = set()
+        xmlids: set[str] = set()
+        for marker in (value for image in images for value in image.values() if isinstance(value, dict)):
+            for route, key in pointed(marker):
+                keys.setdefault(route, set()).add(self.store.vault.ref(key))
+            if "$lookup" in marker:
+                lookups.add(lookup_key(marker))
+            elif "$owner" in marker:
+                emails.add((marker["$owner"] or "").strip().lower())
+            elif "$xmlid" in marker:
+                xmlids.add(marker["$xmlid"])
+        for route, refs in keys.items():
+            self._refs |= {(route, ref): found for ref, found in records.ids(self.store, route, refs).items()}
+        if fresh := lookups - self._lookups.keys():
+            self._lookups |= self.destination.lookups(sorted(fresh, key=repr))
+        if fresh_names := xmlids - self._xmlids.keys():
+            self._xmlids |= self.destination.xmlids(sorted(fresh_names))
+        self._ask_users(emails - self._asked)
+
+    def _ask_users(self, emails: set[str]) -> None:
+        owners = self.migration.file.owners
+        if not emails or owners is None:
+            return
+        first = not self._asked
+        self._asked |= emails
+        wanted = sorted(emails - {""}) + ([owners.fallback] if first and owners.fallback != "none" else [])
+        self._users |= self.destination.users(wanted)
+        if first and owners.fallback != "none":
+            self._fallback = self._users.get(owners.fallback.strip().lower())
+            if self._fallback is None:
+                raise PreflightFailed(
+                    "owners were looked up", [f"the fallback owner {owners.fallback!r} is not a user of the destination"],
+                    remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
+                )  # fmt: skip
+
+    def resolve(self, model: str, image: Mapping[str, Any], *, later: frozenset[str]) -> tuple[dict[str, Any], list[str]]:
+        """Wire values of an image and the names of fields deferred. Raises BadValue naming field and rule.
+
+        ``later``: routes whose records come in this load after this one.
+        """
+        values: dict[str, Any] = {}
+        deferred: list[str] = []
+        for name, value in image.items():
+            try:
+                plain = self._one(name, value, later) if isinstance(value, dict) else value
+            except NotYet:
+                deferred.append(name)
+                plain = None
+            values[name] = self.destination.wire(model, name, plain)
+        return values, deferred
+
+    def _one(self, name: str, marker: Mapping[str, Any], later: frozenset[str]) -> Any:
+        if "$ref" in marker:
+            return self._ref(name, marker["$ref"], later)
+        if "$refs" in marker:
+            return [self._ref(name, pair, later) for pair in marker["$refs"]]
+        if "$lookup" in marker:
+            found = self._lookups[lookup_key(marker)]
+            if found is None and marker["else"] == "reject":
+                remedy = f"add the {marker['$lookup']['model']} to the destination, or correct the cell in the source"
+                raise BadValue("a look-up found nothing, or more than one record", rule="lookup_failed", column=name,
+                               remedy=remedy)  # fmt: skip
+            return found
+        if "$owner" in marker:
+            email = (marker["$owner"] or "").strip().lower()
+            found = self._users.get(email)
+            if found is None and email:
+                self.unmatched.add(email)
+            return found if found is not None else self._fallback
+        return self._shipped(name, str(marker["$xmlid"]))
+
+    def _shipped(self, name: str, xmlid: str) -> int:
+        if xmlid not in self._xmlids:
+            remedy = "install the app that ships it, or name another"
+            raise BadValue(f"{xmlid} is not in the destination", rule="xmlid_missing", column=name, remedy=remedy)
+        return self._xmlids[xmlid]
+
+    def _ref(self, name: str, pair: Sequence[str], later: frozenset[str]) -> int:
+        route, key = pair
+        ref = self.store.vault.ref(key)
+        found = self._refs.get((route, ref))
+        if found is None and route in later:
+            raise NotYet
+        if found is None:
+            raise BadValue(
+                f"the {route} this record points at is not in the destination", rule="unresolved_ref", column=name,
+                remedy=f"look for the {route} in the quarantine, correct it there or give the row another one, run again",
+            )  # fmt: skip
+        return found
+
+
+def pointed(marker: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(route, key) pairs a marker points at."""
+    if "$ref" in marker:
+        yield marker["$ref"][0], marker["$ref"][1]
+    for route, key in marker.get("$refs", ()):
+        yield route, key
+
+
+def lookup_key(marker: Mapping[str, Any]) -> LookupKey:
+    """The look-up of a marker."""
+    inside = marker["$lookup"]
+    return LookupKey(inside["model"], tuple((path, value) for path, value in inside["by"]))

@@ -1,0 +1,77 @@
+"""Loading one destination model, with everything around it: lease, verdicts of killed runs, second pass, sweep."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from flit_pipeline.destinations.base import Destination
+from flit_pipeline.ledger.windows import Window
+from flit_pipeline.loading.loader import Row, RouteLoader
+from flit_pipeline.loading.resolve import Resolver
+from flit_pipeline.loading.sender import settle, sweep
+from flit_pipeline.mapping.keys import prefix
+from flit_pipeline.results import LoadCounts
+from flit_pipeline.workspace import Workspace
+
+
+class LeaseLike(Protocol):
+    """The destination's lease."""
+
+    def claim(self, foreign_keys: int) -> None:
+        """Bind the destination to the ledger."""
+
+    def take(self) -> None:
+        """Take the right to write."""
+
+    def beat(self) -> None:
+        """Renew it."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+class Writable(Destination, Protocol):
+    """A destination that can be leased."""
+
+    lease: LeaseLike
+
+
+@contextmanager
+def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
+    """The right to write, with every open batch of a killed run decided first. Yields the verdicts' counts.
+
+    Raises LeaseHeld, IdentityMismatch.
+    """
+    keys = prefix(work.migration.source.system, "", "")[:-2]
+    known = sum(destination.count_keys(model, keys) for model in work.migration.models)
+    destination.lease.claim(known)
+    destination.lease.take()
+    try:
+        yield settle(work.store, destination)
+    finally:
+        destination.lease.release()
+
+
+def load_model(work: Workspace, destination: Writable, window: Window, model: str) -> list[LoadCounts]:
+    """Load all routes of a model in lineage order, then once more those with refs into their own cycle."""
+    resolver = Resolver(work.migration, work.store, destination)
+    results = []
+    with writing(work, destination):
+        for last in (False, True):
+            for route in work.migration.routes_of(model):
+                if last and not any(c.route == route.name and c.deferred for c in results):
+                    continue
+                loader = RouteLoader(
+                    work.migration, work.store, destination, window.id, route, destination.lease.beat, resolver
+                )
+                counts = loader.load(_rows(work, route.name), last=last)
+                if not last:
+                    results.append(counts)
+            sweep(work.store, destination)
+        sweep(work.store, destination, all_of_them=True)
+    return results
+
+
+def _rows(work: Workspace, route: str) -> Iterator[Row]:
+    for batch in work.staging.batches("mapped", route, rows=work.migration.file.batch_size):
+        yield from batch.to_pylist()

@@ -1,0 +1,41 @@
+"""Three-way merge of one record: what we saw last, what we want now, what stands there. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Merged:
+    """``values``: fields to write; ``before``: the same fields as found; ``conflicts``: fields a user has edited."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+    gone: bool = False
+
+
+def merge(
+    sent: Mapping[str, Any], seen: Mapping[str, Any], wanted: Mapping[str, Any], theirs: Mapping[str, Any] | None,
+    canonical: Callable[[str, Any], Any],
+) -> Merged:  # fmt: skip
+    """Fields whose wanted value differs from the one last sent, unless a user edited them meanwhile.
+
+    A user's edit that already is what we want is no conflict.
+    """
+    merged = Merged(gone=theirs is None)
+    if theirs is None:
+        return merged
+    for name, value in wanted.items():
+        mine = canonical(name, value)
+        if name in sent and canonical(name, sent[name]) == mine:
+            continue
+        there = canonical(name, theirs[name])
+        if there == mine:
+            continue
+        if name in seen and canonical(name, seen[name]) != there:
+            merged.conflicts.append(name)
+            continue
+        merged.values[name] = value
+        merged.before[name] = theirs[name]
+    return merged

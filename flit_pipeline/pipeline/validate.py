@@ -1,0 +1,50 @@
+"""From the current state of an object to its typed, valid rows; the others to quarantine, observations to findings."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from flit_pipeline.ledger import refused
+from flit_pipeline.ledger.refused import Noticed, Refusal
+from flit_pipeline.ledger.windows import Window
+from flit_pipeline.workspace import Workspace
+from flit_pipeline.validation.schema import arrow_schema
+from flit_pipeline.validation.validate import validate_rows
+
+CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class ValidatedObject:
+    """``rows``: in the current state; ``valid``: typed; ``refused``: rows held; ``findings``: observations."""
+
+    object: str
+    rows: int
+    valid: int
+    refused: int
+    findings: int
+
+
+def validate_object(work: Workspace, window: Window, name: str) -> ValidatedObject:
+    """Validate an object's current state. Safe to repeat; writes ``valid/<object>``."""
+    thing = work.migration.source.objects[name]
+    typed = arrow_schema(thing)
+    schema = pa.schema([*typed, *((column, pa.string()) for column in ("_id", "_row_ref"))])
+    held: list[Refusal] = []
+    noticed: list[Noticed] = []
+    total = 0
+    with work.staging.writing(schema, "valid", name) as writer:
+        for batch in work.staging.batches("state", name, rows=CHUNK):
+            raw = pa.Table.from_batches([batch])
+            total += raw.num_rows
+            result = validate_rows(name, thing, work.migration.source.locale, raw.drop_columns(["_hash"]))
+            writer.write_table(result.table.select(schema.names).cast(schema))
+            refs = raw.column("_row_ref").to_pylist()
+            for no in result.refused:
+                row = raw.slice(no.index, 1).to_pylist()[0]
+                held.append(Refusal("validate", name, refs[no.index], no.rule, no.remedy, row, no.column))
+            noticed += [Noticed(name, refs[f.index], f.column, f.rule, f.severity) for f in result.findings]
+    refused.replace(work.store, window.id, "validate", held, object=name)
+    refused.notice(work.store, name, noticed)
+    rows = len({refusal.row_ref for refusal in held})
+    return ValidatedObject(name, total, total - rows, rows, len(noticed))

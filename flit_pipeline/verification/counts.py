@@ -1,0 +1,65 @@
+"""Counts and links at the destination against the ledger: a record or a link that is gone makes them differ."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from flit_pipeline.destinations.base import Destination
+from flit_pipeline.ledger.tables import intent, record
+from flit_pipeline.mapping.keys import prefix
+from flit_pipeline.workspace import Workspace
+
+PAGE = 500
+LINKS = ("many2one", "many2many", "many2one_reference")
+
+
+def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """(route -> (ledger, destination)) and one line per difference, missing record and missing link."""
+    counts: dict[str, tuple[int, int]] = {}
+    problems: list[str] = []
+    for route in work.migration.routes.values():
+        keys = prefix(work.migration.source.system, route.lead, route.name)
+        there = destination.count_keys(route.model, keys)
+        here, missing, links = 0, 0, 0
+        for rows in _pages(work, route.name):
+            here += len(rows)
+            names = [name for name, kind in destination.field_types(route.model).items() if kind in LINKS]
+            used = sorted({name for _, _, seen in rows for name in seen} & set(names))
+            found = destination.read(route.model, [row[1] for row in rows], ["id", *used])
+            missing += sum(1 for _, dest_id, _ in rows if dest_id not in found)
+            links += sum(
+                1
+                for _, dest_id, seen in rows
+                if dest_id in found
+                for name in used
+                if name in seen
+                and destination.canonical(route.model, name, seen[name])
+                and not destination.canonical(route.model, name, found[dest_id][name])
+            )
+        counts[route.name] = (here, there)
+        if here != there:
+            problems.append(f"{route.name}: the ledger holds {here} records, {route.model} holds {there} with our key")
+        if missing:
+            problems.append(f"{route.name}: {missing} records are gone from {route.model}")
+        if links:
+            problems.append(f"{route.name}: {links} links of {route.model} are empty that were set")
+    return counts, problems
+
+
+def _pages(work: Workspace, route: str) -> Iterator[list[tuple[str, int, dict[str, object]]]]:
+    """(key_ref, destination id, seen image) of a route's records, in pages."""
+    last = ""
+    while True:
+        query = (
+            select(record.c.key_ref, record.c.dest_id, intent.c.seen)
+            .join(intent, (intent.c.batch == record.c.last_batch) & (intent.c.ord == record.c.last_ord))
+            .where(record.c.route == route, record.c.key_ref > last)
+            .order_by(record.c.key_ref)
+            .limit(PAGE)
+        )
+        with work.store.read() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return
+        yield [(row.key_ref, row.dest_id, work.vault.open(row.seen) if row.seen else {}) for row in rows]
+        last = rows[-1].key_ref

@@ -1,0 +1,197 @@
+"""pytest plugin: fixture `odoo`, a real server on a fresh database per test module.
+
+A test module that needs more than the standard modules overrides `odoo_modules`. Tests that use the fixture get the
+marker `odoo`. Without a server they skip, and with FLIT_REQUIRE_ODOO=1 they fail: a skip proves nothing.
+"""
+
+import contextlib
+import itertools
+import os
+import re
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from flit_pipeline_tests.odoo.cache import OdooUnavailable, RunFolder
+from flit_pipeline_tests.odoo.provision import OdooInstall, known_version, provision
+from flit_pipeline_tests.odoo.server import LOGIN, OdooServer, json2
+from flit_pipeline_tests.odoo.smtp_sink import SmtpSink
+from flit_pipeline_tests.odoo.template import OdooCluster, start_cluster
+
+REQUIRED = "FLIT_REQUIRE_ODOO"
+_GIVEN = ("FLIT_TEST_ODOO_URL", "FLIT_TEST_ODOO_DATABASE", "FLIT_TEST_ODOO_API_KEY")
+_numbers = itertools.count(1)
+
+ClusterFor = Callable[[tuple[str, ...]], OdooCluster]
+
+
+@dataclass(frozen=True)
+class OdooUnderTest:
+    """A server to test against: ours, or one given by FLIT_TEST_ODOO_* that can only be talked to."""
+
+    url: str
+    database: str
+    api_key: str
+    login: str = LOGIN
+    own_server: OdooServer | None = None
+    own_sink: SmtpSink | None = None
+
+    @property
+    def server(self) -> OdooServer:
+        """The server's processes and files; skips the test on a given server, of which we see the API only."""
+        if self.own_server is None:
+            pytest.skip("needs more than the API, and FLIT_TEST_ODOO_URL names a server that is not ours")
+        return self.own_server
+
+    @property
+    def sink(self) -> SmtpSink:
+        """Where its mails end up; skips on a given server."""
+        if self.own_sink is None:
+            pytest.skip("needs the mail sink, and FLIT_TEST_ODOO_URL names a server that is not ours")
+        return self.own_sink
+
+    def call(self, model: str, method: str, **arguments: Any) -> Any:
+        """One JSON-2 call; raises httpx.HTTPError."""
+        return json2(self.url, self.database, self.api_key, model, method, arguments)
+
+    def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """Rows from the server's database; skips on a given server."""
+        return self.server.sql(query, params)
+
+    def odoo_shell(self, script: str) -> str:
+        """Output of *script* in `odoo shell`; skips on a given server."""
+        return self.server.odoo_shell(script)
+
+    def worker_pids(self) -> list[int]:
+        """HTTP workers, to be ended by `server.kill_worker`; skips on a given server."""
+        return self.server.worker_pids()
+
+
+@pytest.fixture(scope="session")
+def odoo_install() -> OdooInstall:
+    """Odoo unpacked, with a Python to run it."""
+    with _skip_or_fail():
+        return provision()
+
+
+@pytest.fixture(scope="session")
+def odoo_clusters(odoo_install: OdooInstall) -> Iterator[ClusterFor]:
+    """Running clusters of the session, one per set of extra modules, made when first asked for."""
+    with contextlib.ExitStack() as undo:
+        run = RunFolder()
+        undo.callback(run.remove)
+        running: dict[tuple[str, ...], OdooCluster] = {}
+
+        def cluster_for(modules: tuple[str, ...]) -> OdooCluster:
+            if modules not in running:
+                with _skip_or_fail():
+                    running[modules] = start_cluster(odoo_install, run, modules)
+                undo.callback(running[modules].stop)
+            return running[modules]
+
+        yield cluster_for
+
+
+@pytest.fixture(scope="session")
+def odoo_cluster(odoo_clusters: ClusterFor) -> OdooCluster:
+    """The cluster with the standard modules."""
+    return odoo_clusters(())
+
+
+@pytest.fixture(scope="session")
+def smtp_sink() -> Iterator[SmtpSink]:
+    """One sink for all servers of the session; fixture `odoo` empties it when it starts a server."""
+    sink = SmtpSink().start()
+    yield sink
+    sink.stop()
+
+
+@pytest.fixture(scope="module")
+def odoo_modules() -> tuple[str, ...]:
+    """Odoo modules besides the standard ones. Override in a test module, e.g. with `("account",)`."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def odoo(request: pytest.FixtureRequest, odoo_modules: tuple[str, ...]) -> Iterator[OdooUnderTest]:
+    """A running Odoo 19 for this test module; its database starts as a copy of the template and is dropped after."""
+    given = _given()
+    if given is not None:
+        yield given
+        return
+    cluster: OdooCluster = request.getfixturevalue("odoo_clusters")(odoo_modules)
+    sink: SmtpSink = request.getfixturevalue("smtp_sink")
+    name = re.sub(r"\W+", "_", request.module.__name__.rpartition(".")[2].lower())[:40]
+    with contextlib.ExitStack() as undo:
+        server = OdooServer(cluster, f"{name}_{next(_numbers)}", sink.port).create()
+        undo.callback(server.drop)
+        undo.callback(server.kill)  # an orderly stop takes idle workers four seconds
+        server.start()
+        sink.clear()
+        yield OdooUnderTest(server.url, server.database, server.api_key, server.login, server, sink)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known wherever the plugin is used."""
+    config.addinivalue_line("markers", "odoo: uses fixture odoo, a real Odoo server")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that uses the fixture, before `-m` is applied."""
+    for item in items:
+        if _uses_odoo(item):
+            item.add_marker("odoo")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With FLIT_REQUIRE_ODOO=1 a skipped test that uses the fixture is a failed one, whatever skipped it."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and _required() and _uses_odoo(item):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{REQUIRED}=1 and this test was not run: {reason}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which Odoo it was: suite sid pins nothing."""
+    reports = itertools.chain.from_iterable(terminalreporter.stats.values())
+    if any("odoo" in getattr(report, "keywords", ()) for report in reports):
+        given = os.environ.get(_GIVEN[0])
+        terminalreporter.write_line(f"odoo: {'given by ' + _GIVEN[0] if given else known_version()}")
+
+
+def _uses_odoo(item: pytest.Item) -> bool:
+    return "odoo" in getattr(item, "fixturenames", ())
+
+
+def _required() -> bool:
+    return os.environ.get(REQUIRED) == "1"
+
+
+def _given() -> OdooUnderTest | None:
+    values = [os.environ.get(name) for name in _GIVEN]
+    if not any(values):
+        return None
+    missing = [name for name, value in zip(_GIVEN, values, strict=True) if not value]
+    if missing:
+        pytest.fail(f"a given Odoo needs {', '.join(missing)} too", pytrace=False)
+    url, database, api_key = (str(value) for value in values)
+    return OdooUnderTest(url.rstrip("/"), database, api_key)
+
+
+@contextlib.contextmanager
+def _skip_or_fail() -> Iterator[None]:
+    reason = None
+    try:
+        yield
+    except OdooUnavailable as unavailable:
+        reason = str(unavailable)
+    if reason is not None and _required():
+        pytest.fail(f"{REQUIRED}=1: {reason}", pytrace=False)
+    if reason is not None:
+        pytest.skip(reason)
