@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, fence, intent, record
@@ -136,3 +136,10 @@ def unresolved(store: Store) -> list[SentBatch]:
             commands = [Command(key, {}, row.dest_id) for row, (key, _) in zip(rows, sent, strict=True)]
             found.append(SentBatch(head.uuid, head.window, head.model, head.route, head.fence, commands, fields))
     return found
+
+
+def count_by_state(store: Store) -> dict[str, int]:
+    """Batches by ``state/decided_by`` (``confirmed/reply``, ``confirmed/verdict``, ``void/verdict`` …)."""
+    with store.read() as connection:
+        query = select(batch.c.state, batch.c.decided_by, func.count()).group_by(batch.c.state, batch.c.decided_by)
+        return {f"{state}/{by}": count for state, by, count in connection.execute(query)}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, tuple_, update
 
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.ledger.tables import batch, intent, record
+from flit_pipeline.ledger.tables import intent, record
 
 CHUNK = 500  # SQLite takes 32,766 parameters; 500 keeps one query plan
 
@@ -78,13 +78,6 @@ def count(store: Store, model: str) -> int:
     """Records of a destination model the ledger knows."""
     with store.read() as connection:
         return int(connection.execute(select(func.count()).where(record.c.model == model)).scalar_one())
-
-
-def batches(store: Store) -> dict[str, int]:
-    """Batches by ``state/decided_by`` (``confirmed/reply``, ``confirmed/verdict``, ``void/verdict`` …)."""
-    with store.read() as connection:
-        query = select(batch.c.state, batch.c.decided_by, func.count()).group_by(batch.c.state, batch.c.decided_by)
-        return {f"{state}/{by}": count for state, by, count in connection.execute(query)}
 
 
 def keep(connection: Connection, route: str, key_ref: str, sent_hash: str, window: int) -> None:

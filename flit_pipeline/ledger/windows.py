@@ -1,10 +1,12 @@
 """Windows (what a run read) and the reading cursors inside them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from flit_pipeline.errors import RunAgain
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import extract, window
 
@@ -37,11 +39,28 @@ class Cursor:
 FRESH = Cursor("reading", 1, 0, None, None, None, 0, 0)
 
 
-def latest(store: Store) -> Window | None:
-    """The newest window, open or closed."""
+def latest(store: Store, kind: str) -> Window | None:
+    """The newest window of a kind, open or closed."""
     with store.read() as connection:
-        row = connection.execute(select(window).order_by(window.c.id.desc()).limit(1)).first()
+        query = select(window).where(window.c.kind == kind).order_by(window.c.id.desc()).limit(1)
+        row = connection.execute(query).first()
     return _window(row) if row else None
+
+
+def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> Window:
+    """The open window of a kind (a killed run goes on in it), or a new one that begins now."""
+    found = latest(store, kind)
+    if found is not None and found.state == "open":
+        return found
+    return open_window(store, kind, clock(), spec_hash)
+
+
+def current(store: Store) -> Window:
+    """The full window that mapping and loading work in. Raises RunAgain when nothing was read yet."""
+    found = latest(store, "full")
+    if found is None:
+        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
+    return found
 
 
 def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:

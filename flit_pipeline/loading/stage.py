@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from flit_pipeline.destinations.base import Destination
-from flit_pipeline.ledger.windows import Window
+from flit_pipeline.ledger import windows
 from flit_pipeline.loading.loader import Row, RouteLoader
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
@@ -52,8 +52,9 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
         destination.lease.release()
 
 
-def load_model(work: Workspace, destination: Writable, window: Window, model: str) -> list[LoadCounts]:
+def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadCounts]:
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle."""
+    window = windows.current(work.store)
     resolver = Resolver(work.migration, work.store, destination)
     results = []
     with writing(work, destination):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from flit_pipeline.ledger import refused
+from flit_pipeline.ledger import refused, windows
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.windows import Window
 from flit_pipeline.mapping.engine import Engine, route_query
@@ -109,3 +109,9 @@ def _refusals(work: Workspace, route: BoundRoute, left: Left) -> Iterator[Refusa
             content = {"object": name, "id": identity}
             ref = work.row_ref(name, identity)
             yield Refusal("map", name, ref, left.rule, left.remedy, content, left.column, route.name)
+
+
+def map_model(work: Workspace, model: str) -> list[MappedRoute]:
+    """Map all routes of a destination model. The body of a mapped asset. Raises RunAgain before the first reading."""
+    window = windows.current(work.store)
+    return [map_route(work, window, route) for route in work.migration.routes_of(model)]

@@ -1,6 +1,7 @@
 """From the current state of an object to its typed, valid rows; the others to quarantine, observations to findings."""
 
 from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
 
@@ -27,7 +28,8 @@ class ValidatedObject:
 
 def validate_object(work: Workspace, window: Window, name: str) -> ValidatedObject:
     """Validate an object's current state. Safe to repeat; writes ``valid/<object>``."""
-    thing = work.migration.source.objects[name]
+    thing, locale = work.migration.source.objects[name], work.migration.source.locale
+    today = date.fromisoformat(window.as_of[:10])
     typed = arrow_schema(thing)
     schema = pa.schema([*typed, *((column, pa.string()) for column in ("_id", "_row_ref"))])
     held: list[Refusal] = []
@@ -37,7 +39,7 @@ def validate_object(work: Workspace, window: Window, name: str) -> ValidatedObje
         for batch in work.staging.batches("state", name, rows=CHUNK):
             raw = pa.Table.from_batches([batch])
             total += raw.num_rows
-            result = validate_rows(name, thing, work.migration.source.locale, raw.drop_columns(["_hash"]))
+            result = validate_rows(name, thing, locale, raw.drop_columns(["_hash"]), today=today)
             writer.write_table(result.table.select(schema.names).cast(schema))
             refs = raw.column("_row_ref").to_pylist()
             for no in result.refused:

@@ -17,8 +17,9 @@ def whole_number(value: Any) -> int | None:
 class NumberedPages:
     """``?page=N&page_size=M``. The token of a page is its number.
 
-    A source may cap the page size without saying so, so a page that is not full ends the walk only where the
-    total or an earlier, larger page agrees; else one more page is asked for.
+    A source may cap the page size without saying so, and may repeat rows at the edge of a page. So a page that is not
+    full ends the walk only where an earlier, larger page agrees, and a total only where the rows seen and the pages
+    walked both reach it; else one more page is asked for.
     """
 
     def __init__(self, rest: Rest, resume: str | None, reading: str) -> None:
@@ -27,7 +28,7 @@ class NumberedPages:
         if self.number < 1:
             raise _bad_token(reading)
         self._seen: int | None = 0 if self.number == 1 else None
-        self._largest = 0
+        self._largest = self._first = 0
         self._previous: list[Any] | None = None
 
     @property
@@ -43,6 +44,7 @@ class NumberedPages:
         total, pages = whole_number(payload.get(self._rest.total)), whole_number(payload.get("pages"))
         if self._seen is not None:
             self._seen += len(rows)
+            self._first = self._first or min(len(rows), self._rest.page_size)
         repeated = bool(rows) and rows == self._previous
         if repeated and len(rows) >= self._rest.page_size:
             raise AccessRefused(
@@ -60,9 +62,9 @@ class NumberedPages:
         if pages is not None:
             return self.number >= pages
         if total is not None and self._seen is not None:
-            return self._seen >= total
+            return self._seen >= total and self.number * self._first >= total
         if count < self._largest:
-            return True
+            return total is None or self.number * self._largest >= total
         return total is not None and count == self._rest.page_size and self.number * count >= total
 
 

@@ -23,6 +23,7 @@ _CLOCK = re.compile(
     r"(?: ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2}))?",
     re.IGNORECASE,
 )
+_ISO = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?")
 _SPLIT = re.compile(r"(.*?[0-9])(?:[T]|,? +)([0-9]{1,2}:.*)", re.IGNORECASE)
 
 _MONTH_NAMES = """
@@ -101,6 +102,8 @@ def read_date(text: str, locale: Locale) -> tuple[date | None, str | None]:
 
 def read_moment(text: str, locale: Locale) -> tuple[datetime | None, str | None]:
     """A moment in naive UTC and its finding. Raises ValueError or OverflowError."""
+    if _ISO.fullmatch(text):
+        return to_utc(datetime.fromisoformat(text), locale)
     split = _SPLIT.fullmatch(text)
     day = read_day(split.group(1) if split else text, locale)
     if day is None:
@@ -117,8 +120,9 @@ def read_moment(text: str, locale: Locale) -> tuple[datetime | None, str | None]
 def to_utc(local: datetime, locale: Locale) -> tuple[datetime, str | None]:
     """A local time without zone in UTC. The first of two is taken where clocks went back (fold=0)."""
     zone = zone_of(locale.zone)
-    moment = local.replace(tzinfo=zone).astimezone(UTC)
-    skipped = moment.astimezone(zone).replace(tzinfo=None) != local
+    aware = local.replace(tzinfo=zone)
+    moment = aware.astimezone(UTC)
+    skipped = moment.astimezone(zone).utcoffset() != aware.utcoffset()
     return moment.replace(tzinfo=None), DST_GAP if skipped else None
 
 

@@ -82,7 +82,7 @@ def _each(rule: rules.Rule, today: date) -> Callable[[Any], Any]:
         verdicts = pyarrow.array(
             [rule.holds(value, today) for value in encoded.dictionary.to_pylist()], pyarrow.bool_()
         )
-        holds = good.take(encoded.indices).fill_null(True)
+        holds = verdicts.take(encoded.indices).fill_null(True)
         return pd.Series(holds.to_numpy(zero_copy_only=False).astype(bool), index=series.index)
 
     return check
@@ -94,7 +94,7 @@ _RULE_OF = {"not_nullable": rules.MISSING_REQUIRED, "field_uniqueness": rules.DU
 def failures(schema: pa.DataFrameSchema, table: pyarrow.Table) -> list[Failure]:
     """Every broken rule of a typed table (exactly the fields of the schema), in no particular order.
 
-    Raises ValueError where the table does not have the columns and types of the schema (a fault of the program).
+    Raises ValueError for a fault of the program: other columns or types than those of the schema, a rule that crashes.
     """
     frame = table.to_pandas(types_mapper=pd.ArrowDtype)
     try:
@@ -107,6 +107,7 @@ def failures(schema: pa.DataFrameSchema, table: pyarrow.Table) -> list[Failure]:
     for column, check, index in cases.itertuples(index=False, name=None):
         known = _RULE_OF.get(check, check)
         if pd.isna(index) or known not in (*_RULE_OF.values(), rules.UNKNOWN_VALUE, *rules.RULES):
-            raise ValueError(f"the typed table of {schema.name} does not fit its schema")
+            place = f" (column {column}, {check})" if column in schema.columns else ""
+            raise ValueError(f"the typed table of {schema.name} does not fit its schema{place}")
         found.append(Failure(int(index), column, known))
     return found

@@ -123,7 +123,7 @@ class Archive:
 
 
 def run_step(step: str, command: list[str], cwd: Path | None = None) -> str:
-    """Run one command of the recipe and return its output. Raises RecipeStale with the end of what it said."""
+    """Run one command of the recipe and return its output. Raises RecipeStale with the errors it printed."""
     try:
         done = subprocess.run(
             command,
@@ -137,5 +137,7 @@ def run_step(step: str, command: list[str], cwd: Path | None = None) -> str:
     except FileNotFoundError as missing:
         raise RecipeStale(step, f"{missing.filename} is not on this machine") from missing
     if done.returncode:
-        raise RecipeStale(step, " | ".join(done.stdout.strip().splitlines()[-6:]))
+        said = done.stdout.strip().splitlines()
+        errors = [line for line in said if line.startswith(("E:", "ERROR"))]
+        raise RecipeStale(step, " | ".join(errors or said[-6:]))
     return done.stdout

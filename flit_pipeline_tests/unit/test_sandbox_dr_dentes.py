@@ -217,6 +217,8 @@ def test_planted_cells_are_what_they_claim() -> None:
     )
     notes = truth_of("clinical_note")["faults"]["unknown_patient"]
     assert {str(r["note_id"]) for r in PRACTICE.rows("clinical_note") if r["patient_id"] not in rows} == set(notes)
+    nul = truth_of("clinical_note")["faults"]["nul_character"]
+    assert {str(r["note_id"]) for r in PRACTICE.rows("clinical_note") if "\x00" in str(r["body"])} == set(nul)
     back = truth_of("appointment")["faults"]["ends_before_start"]
     visits = PRACTICE.rows("appointment")
     assert {str(r["appointment_id"]) for r in visits if str(r["ends_at"]) < str(r["starts_at"])} == set(back)

@@ -174,6 +174,24 @@ def test_numbered_pages_bring_every_row_also_where_the_source_caps_the_page_size
     assert set(server.tokens) == {f"Bearer {TOKEN}"}
 
 
+@pytest.mark.parametrize("total", [True, False])
+@pytest.mark.parametrize("count", [3, 4, 6, 9, 10])
+def test_rows_repeated_at_the_edge_of_pages_do_not_end_the_walk_early(server: Server, total: bool, count: int) -> None:
+    plain = numbered(ROWS[:count], total=total)
+
+    def reply(path: str, query: dict[str, str]) -> Answer:
+        answer, start = plain(path, query), (int(query["page"]) - 1) * int(query["page_size"])
+        if 0 < start < count:
+            answer.body["data"].insert(0, ROWS[start - 1])
+        return answer
+
+    server.reply = reply
+    reader = reader_for(server)
+    assert list(dict.fromkeys(ids(reader.pages("patient")))) == EXPECTED[:count]
+    if count > 3:
+        assert list(dict.fromkeys(ids(reader.pages("patient", resume="2"))))[-1] == EXPECTED[count - 1]
+
+
 def test_a_page_knows_total_and_resume(server: Server) -> None:
     server.reply = numbered(ROWS)
     pages = list(reader_for(server).pages("patient"))

@@ -17,6 +17,24 @@ _DOTTED = re.compile(r"(?<!\w)(?:[^\W\d_]\.)+(?:[^\W\d_](?!\w))?")
 _ASCII_FOLDED = re.compile(r"[a-z0-9]+(?: [a-z0-9]+)*")
 
 
+class _Categories(dict[int, str]):
+    """Table for ``str.translate``: every character of the Unicode categories named becomes ``instead``."""
+
+    def __init__(self, categories: tuple[str, ...], instead: str) -> None:
+        super().__init__()
+        self.categories, self.instead = categories, instead
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        found = self.instead if unicodedata.category(character).startswith(self.categories) else character
+        self[code] = found
+        return found
+
+
+_WITHOUT_MARKS = _Categories(("Mn", "Me", "Cf"), "")
+_SEPARATED = _Categories(("P", "Z", "C"), " ")
+
+
 def folded(text: str) -> str:
     """One spelling for all writings of a name: without case, accents, punctuation and surplus blanks.
 
@@ -27,10 +45,9 @@ def folded(text: str) -> str:
         return text
     text = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES))
     text = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_LETTERS).translate(_APOSTROPHES)
-    text = "".join(c for c in text if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
+    text = text.translate(_WITHOUT_MARKS)
     text = _DOTTED.sub(lambda match: match.group().replace(".", "") + " ", text)
-    text = "".join(" " if unicodedata.category(c)[0] in "PZC" else c for c in text)
-    return " ".join(text.split())
+    return " ".join(text.translate(_SEPARATED).split())
 
 
 @transform(revision=1, arity="many")

@@ -22,7 +22,7 @@ EFFECTS: dict[str, dict[str, str | None]] = {
         "carrier_spelling": "merged",
     },
     "appointment": {"ambiguous": "quarantine", "unknown_person": "quarantine", "ends_before_start": "quarantine"},
-    "clinical_note": {"unknown_patient": "quarantine"},
+    "clinical_note": {"unknown_patient": "quarantine", "nul_character": "quarantine"},
     "document": {"missing_file": None},
 }
 """Class -> what a sound pipeline does with the row; None where the migration may decide."""
@@ -32,7 +32,7 @@ REFUSED = ("invalid_date", "missing_last_name", "unknown_status")
 
 _WEIGHTS = {"invalid_date": 2, "missing_last_name": 1, "unknown_status": 3, "wrong_tckn": 3, "bad_email": 2}
 _WEIGHTS |= {"future_birth_date": 1, "same_person_twice": 2, "same_name_and_phone": 1, "carrier_spelling": 1}
-_WEIGHTS |= {"unknown_person": 3, "ends_before_start": 2, "unknown_patient": 2, "missing_file": 1}
+_WEIGHTS |= {"unknown_person": 3, "ends_before_start": 2, "unknown_patient": 2, "nul_character": 1, "missing_file": 1}
 _BLOCK_EVERY, _BLOCK_AT = 25, 7
 
 
@@ -114,9 +114,12 @@ def plan(
     for kind in ("unknown_person", "ends_before_start"):
         for _ in range(how_many(kind, patients)):
             visits[next(v for v in sound if v not in visits)] = kind
-    lost = rng.sample(range(notes), how_many("unknown_patient", patients))
+    texts: dict[int, str] = {}
+    for kind in ("unknown_patient", "nul_character"):
+        places = (index for index in _draws(rng, notes) if index not in texts)
+        texts |= {next(places): kind for _ in range(how_many(kind, patients))}
     gone = rng.sample(range(documents), how_many("missing_file", patients))
-    return Faults(people, visits, dict.fromkeys(lost, "unknown_patient"), dict.fromkeys(gone, "missing_file"))
+    return Faults(people, visits, texts, dict.fromkeys(gone, "missing_file"))
 
 
 def _with_a_visit(free: Iterator[int], visits_of: Callable[[int], range]) -> int:

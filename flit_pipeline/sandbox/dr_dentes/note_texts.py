@@ -33,7 +33,6 @@ _WRAPPED: dict[str, tuple[str, str]] = {
     "newlines": ("1. satır\r\n2. satır\n\n", "\r\n\tson satır"),
     "quotes": ('"Ağrım geçmedi" dedi; \'dolgu\' "düştü", ', ' \\n "'),
     "control": ("\x0bSes kaydı\x07 ", "\x1b[0m \x1c\x85 son"),
-    "nul": ("Aktarım\x00 hatası ", ""),
     "blank_edges": ("   \t", "  \n "),
     "formula": ('=HYPERLINK("http://posta.example";"tıkla") ', ""),
 }
@@ -51,7 +50,7 @@ def shape_of(index: int) -> str:
 
 
 def body(index: int, note_type: str, token: str, rng: Random) -> str:
-    """Text of note ``index``; ``token`` (a canary or "") stands within its first sixty characters."""
+    """Text of note ``index``; ``token`` (a canary or "") stands near its start."""
     pool = {"soap": SOAP, "voice": VOICE}.get(note_type, SENTENCES)
     count = len(pool) if note_type == "soap" else rng.randrange(1, 4)
     chosen = pool if note_type == "soap" else [rng.choice(pool) for _ in range(count)]

@@ -27,19 +27,22 @@ def truth(source: Source) -> Truth:
     """The answer key of a practice, or of its live state after edits. Shape: docs of ``write_truth``."""
     practice = source.practice if isinstance(source, LiveState) else source
     spec = contract()
+    refused = _refused(source, practice)
+    plans = {row["plan_id"] for row in source.rows("treatment_plan") if row["patient_id"] in refused}
     objects: dict[str, object] = {}
-    standing: dict[str, set[str]] = {}
+    hanging: dict[str, int] = {}
     for name in practice.objects:
-        keys = {str(row[spec.objects[name].key]) for row in source.rows(name)}
-        standing[name] = keys
+        keys: set[str] = set()
+        for row in source.rows(name):
+            keys.add(str(row[spec.objects[name].key]))
+            if name != "patient" and (row.get("patient_id") in refused or row.get("plan_id") in plans):
+                hanging[name] = hanging.get(name, 0) + 1
         planted: dict[str, list[str]] = {kind: [] for kind in EFFECTS.get(name, {})}
         for index, kind in sorted(practice.faults.of(name).items()):
             if key(name, index) in keys:
                 planted[kind].append(key(name, index))
         objects[name] = {"rows": len(keys), "faults": planted, "effects": EFFECTS.get(name, {})}
-    people = practice.faults.patients
     pairs = {kind: _pairs(practice, kind) for kind in ("same_person_twice", "same_name_and_phone")}
-    refused = {key("patient", index) for index, fault in people.items() if fault.kind in REFUSED} & standing["patient"]
     return {
         "practice": {
             "seed": practice.seed,
@@ -53,7 +56,7 @@ def truth(source: Source) -> Truth:
             **_visits(source, refused),
             **_carriers(source, refused),
             "patients_refused": len(refused),
-            "rows_of_refused_patients": _dependants(source, refused),
+            "rows_of_refused_patients": hanging,
             "providers_without_email": sum(1 for row in source.rows("provider") if row["email"] is None),
             "note_shapes": _note_shapes(practice, source),
             "sums": _sums(source),
@@ -70,6 +73,14 @@ def write_truth(source: Source, path: Path) -> Truth:
     found = truth(source)
     path.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return found
+
+
+def _refused(source: Source, practice: Practice) -> set[str]:
+    """Keys of the patients that a planted fault keeps out."""
+    planted = {key("patient", index) for index, fault in practice.faults.patients.items() if fault.kind in REFUSED}
+    if isinstance(source, LiveState):
+        return {name for name in planted if source.row("patient", name) is not None}
+    return planted
 
 
 def _pairs(practice: Practice, kind: str) -> list[list[str]]:
@@ -118,17 +129,6 @@ def _carriers(source: Source, refused: set[str]) -> dict[str, object]:
         "patients_with_carrier": sum(1 for _, name in cards if name),
         "payers_distinct": len(payers),
     }
-
-
-def _dependants(source: Source, refused: set[str]) -> dict[str, int]:
-    """Rows that name a refused patient by id, per object (plan lines through their plan)."""
-    found: dict[str, int] = {}
-    for name in source.objects:
-        if name not in ("location", "provider", "patient", "plan_line", "workflow"):
-            found[name] = sum(1 for row in source.rows(name) if row["patient_id"] in refused)
-    plans = {row["plan_id"] for row in source.rows("treatment_plan") if row["patient_id"] in refused}
-    found["plan_line"] = sum(1 for row in source.rows("plan_line") if row["plan_id"] in plans)
-    return found
 
 
 def _note_shapes(practice: Practice, source: Source) -> dict[str, int]:

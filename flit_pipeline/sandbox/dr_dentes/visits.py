@@ -54,15 +54,16 @@ def clinical_note(world: World, index: int, rng: Random, stamp: datetime) -> Row
     """A note on a patient, in one of the shapes of note_texts."""
     owner = CHILDREN["clinical_note"][1].parent(index)
     note_type = rng.choices(("narrative", "soap", "voice"), (60, 25, 15))[0]
-    lost = world.faults.notes.get(index) == "unknown_patient"
+    fault = world.faults.notes.get(index)
+    body = note_texts.body(index, note_type, world.token(owner), rng)
     return {
         "note_id": key("clinical_note", index),
-        "patient_id": f"9{index:06d}" if lost else key("patient", owner),
+        "patient_id": f"9{index:06d}" if fault == "unknown_patient" else key("patient", owner),
         "provider_id": key("provider", rng.randrange(world.providers)) if rng.random() < 0.95 else None,
         "written_at": instant(at_office_hours(stamp - timedelta(days=rng.randrange(1, 900)), rng)),
         "note_type": note_type,
         "tooth": str(rng.choice((11, 16, 21, 26, 36, 38, 46, 48, 55, 85))) if rng.random() < 0.6 else None,
-        "body": note_texts.body(index, note_type, world.token(owner), rng),
+        "body": body.replace(" ", "\x00", 1) if fault == "nul_character" else body,
     }
 
 

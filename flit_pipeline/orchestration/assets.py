@@ -1,0 +1,206 @@
+"""The assets of one migration: each source object, each mapped model, each destination model, the schema, reports.
+
+Keys: [migration, "source", object] → [migration, "mapped", model] → [migration, destination, model]; a model's dots
+become underscores. Metadata carries counts and names of rules and columns, never a value.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from flit_pipeline.loading.prepare import prepare
+from flit_pipeline.loading.stage import load_model
+from flit_pipeline.orchestration.border import safely
+from flit_pipeline.orchestration.checks import reconciliation_checks, reconciliation_specs, source_checks, source_specs
+from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.pipeline.map import map_model
+from flit_pipeline.pipeline.profile import profile
+from flit_pipeline.pipeline.source import read_object
+from flit_pipeline.specs.migration import Migration
+from flit_pipeline.verification.reconcile import reconcile
+
+STAGE_TAG = "flit/stage"
+
+
+def key(migration: str, *parts: str) -> dg.AssetKey:
+    """Asset key of a part of a migration."""
+    return dg.AssetKey([migration, *(part.replace(".", "_") for part in parts)])
+
+
+def assets_of(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]:
+    """All assets of a migration."""
+    return [
+        *(_source(opener, migration, name) for name in migration.objects),
+        *(_mapped(opener, migration, model) for model in migration.order_of_models),
+        _schema(opener, migration),
+        *(_loaded(opener, migration, model) for model in migration.order_of_models),
+        _reconciliation(opener, migration),
+        _inventory(opener, migration),
+    ]
+
+
+def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinition:
+    thing = migration.source.objects[name]
+    asset_key = key(migration.name, "source", name)
+
+    @dg.asset(
+        key=asset_key, group_name=migration.name, kinds={migration.source.system}, check_specs=source_specs(asset_key),
+        description=f"{migration.source.title}: {name}, read and validated ({len(thing.fields)} fields, key {thing.key})",
+        metadata={"dagster/column_schema": _columns(migration, name)},
+    )  # fmt: skip
+    def source(context: dg.AssetExecutionContext) -> Any:
+        kind = "inventory" if context.run.tags.get(STAGE_TAG) == "inventory" else "full"
+        with (
+            safely(context, opener.alive()),
+            opener.workspace(migration.name) as work,
+            opener.reader(work.migration) as reader,
+        ):
+            result = read_object(work, reader, kind, name)
+            context.log.info(f"{name}: {result.extracted.rows} rows, {result.validated.refused} held")
+            return dg.MaterializeResult(
+                metadata={**_numbers(result.extracted), **_numbers(result.validated)},
+                check_results=source_checks(asset_key, result),
+            )
+
+    return source
+
+
+def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefinition:
+    objects = {name for route in migration.routes_of(model) for name in route.query.objects}
+    if migration.file.owners:
+        objects.add(migration.file.owners.object)
+
+    @dg.asset(
+        key=key(migration.name, "mapped", model), group_name=migration.name, kinds={"duckdb"},
+        deps=[key(migration.name, "source", name) for name in sorted(objects)],
+        description=f"Records of {model}: " + ", ".join(r.name for r in migration.routes_of(model)),
+        code_version=migration.canonical_hash()[:16],
+    )  # fmt: skip
+    def mapped(context: dg.AssetExecutionContext) -> Any:
+        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+            routes = map_model(work, model)
+            for counts in routes:
+                context.log.info(f"{counts.route}: {counts.records} records mapped")
+            metadata = {f"{c.route} records": c.records for c in routes}
+            metadata |= {f"{c.route} rows {fate}": n for c in routes for fate, n in c.fates.items()}
+            return dg.MaterializeResult(metadata=metadata)
+
+    return mapped
+
+
+def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=key(migration.name, migration.file.destination, "schema"), group_name=migration.name,
+        kinds={migration.file.destination}, pool=f"write_{migration.file.destination}",
+        description="Fields and models this migration adds to the destination",
+    )  # fmt: skip
+    def schema(context: dg.AssetExecutionContext) -> Any:
+        with (
+            safely(context, opener.alive()),
+            opener.workspace(migration.name) as work,
+            opener.destination(work) as destination,
+        ):
+            prepared = prepare(work, destination)
+            context.log.info(f"schema: {len(prepared.plan.models)} models, {len(prepared.plan.fields)} fields created")
+            created = {"models created": len(prepared.plan.models), "fields created": len(prepared.plan.fields)}
+            return dg.MaterializeResult(metadata={**created, "plan": dg.MetadataValue.md(_lines(prepared.plan.lines))})
+
+    return schema
+
+
+def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefinition:
+    destination_name = migration.file.destination
+    pointed = {migration.routes[ref].model for route in migration.routes_of(model) for ref in route.refs} - {model}
+
+    @dg.asset(
+        key=key(migration.name, destination_name, model), group_name=migration.name, kinds={destination_name},
+        deps=[
+            key(migration.name, "mapped", model),
+            key(migration.name, destination_name, "schema"),
+            *(key(migration.name, destination_name, other) for other in sorted(pointed)),
+        ],
+        pool=f"write_{destination_name}",
+        description=f"{model}, written exactly once under a fence",
+    )  # fmt: skip
+    def loaded(context: dg.AssetExecutionContext) -> Any:
+        with (
+            safely(context, opener.alive()),
+            opener.workspace(migration.name) as work,
+            opener.destination(work) as destination,
+        ):
+            results = load_model(work, destination, model)
+            for counts in results:
+                context.log.info(
+                    f"{counts.route}: {counts.created} created, {counts.updated} updated, "
+                    f"{counts.unchanged} unchanged, {counts.quarantined} held"
+                )
+            names = ("mapped", "created", "updated", "unchanged", "conflict_kept", "quarantined", "batches")
+            return dg.MaterializeResult(
+                metadata={f"{counts.route} {name}": getattr(counts, name) for counts in results for name in names}
+            )
+
+    return loaded
+
+
+def _reconciliation(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    asset_key = key(migration.name, "report", "reconciliation")
+
+    @dg.asset(
+        key=asset_key, group_name=migration.name, check_specs=reconciliation_specs(asset_key, migration),
+        deps=[key(migration.name, migration.file.destination, model) for model in migration.order_of_models],
+        description="Every source row and every record in exactly one class; counts and links read at the destination",
+    )  # fmt: skip
+    def reconciliation(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        with (
+            safely(context, opener.alive()),
+            opener.workspace(migration.name) as work,
+            opener.destination(work) as destination,
+        ):
+            result = reconcile(work, destination)
+            path = opener.reports(migration.name) / "reconciliation.json"
+            path.write_text(result.as_json(), encoding="utf-8")
+            for line in [*result.accounting.rows, *result.accounting.records]:
+                context.log.info(str(line))
+            yield dg.MaterializeResult(
+                metadata={"report": dg.MetadataValue.path(str(path)), "problems": len(result.problems)},
+                check_results=reconciliation_checks(asset_key, migration, result),
+            )
+            result.require()
+
+    return reconciliation
+
+
+def _inventory(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=key(migration.name, "report", "inventory"), group_name=migration.name,
+        deps=[key(migration.name, "source", name) for name in migration.objects],
+        description="Profile of the source: rows, filled and distinct cells of every column; no values",
+    )  # fmt: skip
+    def inventory(context: dg.AssetExecutionContext) -> Any:
+        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+            path = opener.reports(migration.name) / "inventory.json"
+            summary = profile(work, path)
+            return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(str(path)), **summary})
+
+    return inventory
+
+
+def _columns(migration: Migration, name: str) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=field, type=cell.type, tags={"flit/privacy": cell.privacy},
+                constraints=dg.TableColumnConstraints(nullable=not cell.required),
+            )
+            for field, cell in migration.source.objects[name].fields.items()
+        ]
+    )  # fmt: skip
+
+
+def _numbers(result: Any) -> dict[str, int]:
+    return {name: value for name, value in result.__dict__.items() if isinstance(value, int)}
+
+
+def _lines(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) or "nothing to do: the schema stands"

@@ -1,0 +1,57 @@
+"""Definitions of all migrations. A migration whose spec is broken becomes one failing asset, the others stand."""
+
+from typing import Any
+
+import dagster as dg
+
+from flit_pipeline.errors import FlitError
+from flit_pipeline.orchestration.assets import STAGE_TAG, assets_of, key
+from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.specs.migration import Migration
+
+STAGES = ("inventory", "prepare", "full", "reconcile")
+
+
+def build_definitions(opener: Opener) -> dg.Definitions:
+    """A fresh Definitions. Reads the specs; opens no source, destination or ledger."""
+    assets: list[dg.AssetsDefinition] = []
+    jobs = []
+    for name in opener.migrations():
+        try:
+            migration = opener.migration(name)
+        except FlitError as error:
+            assets.append(_broken(name, str(error)))
+            continue
+        assets += assets_of(opener, migration)
+        jobs += [_job(migration, stage) for stage in STAGES]
+    return dg.Definitions(assets=assets, jobs=jobs, executor=dg.in_process_executor)
+
+
+def job_name(migration: str, stage: str) -> str:
+    """Name of the job of a stage."""
+    return f"{migration}__{stage}"
+
+
+def _job(migration: Migration, stage: str) -> Any:
+    name, destination = migration.name, migration.file.destination
+    sources = [key(name, "source", one) for one in migration.objects]
+    mapped = [key(name, "mapped", model) for model in migration.order_of_models]
+    loaded = [key(name, destination, model) for model in migration.order_of_models]
+    selection = {
+        "inventory": [*sources, key(name, "report", "inventory")],
+        "prepare": [key(name, destination, "schema")],
+        "full": [*sources, *mapped, *loaded, key(name, "report", "reconciliation")],
+        "reconcile": [key(name, "report", "reconciliation")],
+    }[stage]
+    return dg.define_asset_job(
+        job_name(name, stage), selection=dg.AssetSelection.assets(*selection),
+        tags={STAGE_TAG: stage, "flit/destination": destination}, description=f"{migration.file.title}: {stage}",
+    )  # fmt: skip
+
+
+def _broken(name: str, message: str) -> dg.AssetsDefinition:
+    @dg.asset(key=key(name, "spec"), group_name=name, description="The spec of this migration breaks a rule")
+    def spec() -> None:
+        raise dg.Failure(message, allow_retries=False)
+
+    return spec

@@ -1,0 +1,35 @@
+"""What the assets need opened for them. definitions.py hands in the real one, tests a small one."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from flit_pipeline.loading.stage import Writable
+from flit_pipeline.sources.base import SourceReader
+from flit_pipeline.specs.migration import Migration
+from flit_pipeline.workspace import Workspace
+
+
+class Opener(Protocol):
+    """Opens workspaces, readers and destinations from the environment at the moment of the step."""
+
+    def migrations(self) -> list[str]:
+        """Names of the migrations there are."""
+
+    def migration(self, name: str) -> Migration:
+        """Read and check one."""
+
+    def workspace(self, name: str) -> AbstractContextManager[Workspace]:
+        """Ledger and staging of a migration."""
+
+    def reader(self, migration: Migration) -> AbstractContextManager[SourceReader]:
+        """Its source."""
+
+    def destination(self, work: Workspace) -> AbstractContextManager[Writable]:
+        """Its destination."""
+
+    def reports(self, name: str) -> Path:
+        """Folder for its reports without values."""
+
+    def alive(self) -> Path:
+        """Folder of the files that running processes hold locked."""

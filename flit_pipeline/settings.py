@@ -1,0 +1,108 @@
+"""The environment, read once and checked: which variables exist, which belong together, what is missing.
+
+Only cli.py and definitions.py read it. Secrets live in the environment alone; nothing here is ever printed.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flit_pipeline.errors import SettingsError
+
+ODOO = ("FLIT_ODOO_URL", "FLIT_ODOO_DATABASE", "FLIT_ODOO_API_KEY")
+
+
+@dataclass(frozen=True)
+class SourceAccess:
+    """How a source is reached: REST (``url`` and ``token``), a folder of exports, or both."""
+
+    url: str | None
+    token: str | None
+    exports: Path | None
+
+
+@dataclass(frozen=True)
+class OdooAccess:
+    """How Odoo is reached."""
+
+    url: str
+    database: str
+    api_key: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment says. ``home``: FLIT_HOME; ``specs``: folder of mapping specs."""
+
+    home: Path
+    specs: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment (os.environ by default)."""
+        env = dict(os.environ if environment is None else environment)
+        specs = Path(env.get("FLIT_SPECS") or "mapping_specs")
+        if not specs.is_dir() and not env.get("FLIT_SPECS"):
+            specs = Path(__file__).resolve().parent.parent / "mapping_specs"
+        return cls(Path(env.get("FLIT_HOME") or ".flit").resolve(), specs.resolve(), env)
+
+    def key(self) -> str:
+        """FLIT_KEY. Raises SettingsError when it is not set."""
+        value = self.environment.get("FLIT_KEY", "")
+        if not value:
+            raise SettingsError(
+                "FLIT_KEY is not set; staging and ledger hold patient data and are encrypted with it",
+                remedy="export FLIT_KEY=$(openssl rand -hex 32), and keep it: without it nothing can be read or undone",
+            )
+        return value
+
+    def ledger_url(self, migration: str) -> str:
+        """SQLAlchemy URL of a migration's ledger; a file in FLIT_HOME unless FLIT_LEDGER_URL names a server."""
+        given = self.environment.get("FLIT_LEDGER_URL", "")
+        return given or f"sqlite:///{self.migration_home(migration) / 'ledger.sqlite'}"
+
+    def migration_home(self, migration: str) -> Path:
+        """Folder of a migration, made when absent, readable by this user alone."""
+        folder = self.home / migration
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def source(self, system: str) -> SourceAccess:
+        """Access to a source. Raises SettingsError naming the variables when nothing or half of it is set."""
+        prefix = f"FLIT_{system.upper()}_"
+        url, token = self._url(prefix + "URL"), self.environment.get(prefix + "TOKEN") or None
+        folder = self.environment.get(prefix + "EXPORTS") or None
+        if url and not token:
+            raise SettingsError(f"{prefix}URL is set without {prefix}TOKEN", remedy=f"set {prefix}TOKEN as well")
+        if not url and not folder:
+            raise SettingsError(
+                f"neither {prefix}URL nor {prefix}EXPORTS is set",
+                remedy=f"set {prefix}URL and {prefix}TOKEN (REST), or {prefix}EXPORTS (folder of CSV exports), or both",
+            )
+        if folder and not Path(folder).is_dir():
+            raise SettingsError(f"{prefix}EXPORTS does not name a folder", remedy="set it to the folder of the exports")
+        return SourceAccess(url, token, Path(folder) if folder else None)
+
+    def odoo(self) -> OdooAccess:
+        """Access to Odoo. Raises SettingsError naming what is missing."""
+        missing = [name for name in ODOO if not self.environment.get(name)]
+        if missing:
+            raise SettingsError(
+                f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
+                remedy=f"set {', '.join(ODOO)} (the key: Odoo, preferences, account security, new API key)",
+            )
+        return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self.environment[n] for n in ODOO))
+
+    def _url(self, name: str) -> str | None:
+        value = self.environment.get(name, "").strip()
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"{name} is not a URL", remedy=f"set {name} to http(s)://host[:port]")
+        if parts.username or parts.password:
+            raise SettingsError(f"{name} holds credentials", remedy="take them out of the URL, set them by themselves")
+        return value

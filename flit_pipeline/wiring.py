@@ -1,0 +1,103 @@
+"""From settings to open things: workspace, reader, destination. The one place where adapters are chosen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flit_pipeline.destinations.odoo.client import OdooClient
+from flit_pipeline.destinations.odoo.destination import OdooDestination
+from flit_pipeline.errors import SettingsError
+from flit_pipeline.ledger.store import Store
+from flit_pipeline.privacy import Vault
+from flit_pipeline.settings import Settings
+from flit_pipeline.sources.base import SourceReader
+from flit_pipeline.sources.csv_export import CsvReader
+from flit_pipeline.sources.mixed import MixedReader
+from flit_pipeline.sources.rest import RestReader
+from flit_pipeline.specs.migration import Migration, load, names
+from flit_pipeline.staging import Staging
+from flit_pipeline.workspace import Workspace
+
+
+class Wiring:
+    """Opens what a step needs, from the environment at the moment of the step."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def specs(self) -> Path:
+        """Folder of the mapping specs."""
+        return self._settings.specs
+
+    def migrations(self) -> list[str]:
+        """Names of the migrations there are."""
+        return names(self._settings.specs)
+
+    def migration(self, name: str) -> Migration:
+        """Read and check one."""
+        return load(self._settings.specs, name)
+
+    def reports(self, name: str) -> Path:
+        """Folder for a migration's reports without values."""
+        folder = self._settings.migration_home(name) / "reports"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    def alive(self) -> Path:
+        """Folder of the files that running processes hold locked."""
+        return self._settings.home / "alive"
+
+    @contextmanager
+    def workspace(self, name: str) -> Iterator[Workspace]:
+        """Migration, ledger and staging of one migration."""
+        migration = self.migration(name)
+        vault = Vault(self._settings.key())
+        store = Store(self._settings.ledger_url(name), vault)
+        try:
+            yield Workspace(migration, store, Staging(self._settings.migration_home(name) / "staging", vault))
+        finally:
+            store.close()
+
+    @contextmanager
+    def reader(self, migration: Migration) -> Iterator[SourceReader]:
+        """Each object from its export where the folder holds one, else over REST."""
+        access = self._settings.source(migration.source.system)
+        files = CsvReader(migration.source, folder=access.exports) if access.exports else None
+        rest = RestReader(migration.source, base_url=access.url, token=access.token or "") if access.url else None
+        in_files = set(files.objects()) if files else set()
+        chosen: dict[str, SourceReader] = {}
+        for name, thing in migration.source.objects.items():
+            if files and name in in_files:
+                chosen[name] = files
+            elif rest and thing.rest:
+                chosen[name] = rest
+        missing = [name for name in migration.objects if name not in chosen]
+        if missing:
+            system = migration.source.system.upper()
+            raise SettingsError(
+                f"no access path for {', '.join(missing)}: FLIT_{system}_EXPORTS holds no file of it",
+                remedy=f"put the export beside the others, or set FLIT_{system}_URL and FLIT_{system}_TOKEN",
+            )
+        reader = MixedReader(chosen)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    @contextmanager
+    def destination(self, work: Workspace) -> Iterator[OdooDestination]:
+        """The CRM of the migration."""
+        if work.migration.file.destination != "odoo":
+            raise SettingsError(
+                f"{work.migration.name} goes to {work.migration.file.destination}, which this release cannot write",
+                remedy="use a migration to odoo",
+            )
+        access = self._settings.odoo()
+        destination = OdooDestination(
+            OdooClient(access.url, access.database, access.api_key), work.migration, work.store.uuid
+        )
+        try:
+            yield destination
+        finally:
+            destination.close()
