@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from flit_pipeline.destinations.odoo import facts, preflight
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
+from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.mapping.keys import row_key
 from flit_pipeline.privacy import Vault
 from flit_pipeline.settings import Settings
 from flit_pipeline.sources.base import SourceReader
@@ -37,6 +41,27 @@ class Wiring:
     def migration(self, name: str) -> Migration:
         """Read and check one."""
         return load(self._settings.specs, name)
+
+    def facts_problems(self, migration: Migration) -> list[str]:
+        """The spec against the field facts that ship with the program."""
+        return list(preflight.spec_problems(migration, facts.shipped(migration.models)))
+
+    def status(self, work: Workspace) -> dict[str, Any]:
+        """What was read, held and written so far; counts only."""
+        window = windows.latest(work.store, "full")
+        return {
+            "window": {"id": window.id, "state": window.state, "as_of": window.as_of} if window else None,
+            "batches": batches.count_by_state(work.store),
+            "held": refused.by_rule(work.store),
+            "findings": refused.findings_by_rule(work.store),
+        }
+
+    def who(self, work: Workspace, ref: str) -> str:
+        """The source key behind a keyed hash. Raises SettingsError when this ledger does not know it."""
+        found = batches.key_of(work.store, ref) or row_of(work, ref)
+        if found is None:
+            raise SettingsError(f"{ref} is not known to this ledger", remedy="check FLIT_HOME, and the hash itself")
+        return found
 
     def reports(self, name: str) -> Path:
         """Folder for a migration's reports without values."""
@@ -101,3 +126,14 @@ class Wiring:
             yield destination
         finally:
             destination.close()
+
+
+def row_of(work: Workspace, ref: str) -> str | None:
+    """Source row behind a keyed hash, looked for in the staged state."""
+    for name in work.migration.objects:
+        if work.staging.exists("state", name):
+            for batch in work.staging.batches("state", name, columns=["_id", "_row_ref"]):
+                for row in batch.to_pylist():
+                    if row["_row_ref"] == ref:
+                        return row_key(work.migration.source.system, name, row["_id"])
+    return None

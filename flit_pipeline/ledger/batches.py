@@ -143,3 +143,11 @@ def count_by_state(store: Store) -> dict[str, int]:
     with store.read() as connection:
         query = select(batch.c.state, batch.c.decided_by, func.count()).group_by(batch.c.state, batch.c.decided_by)
         return {f"{state}/{by}": count for state, by, count in connection.execute(query)}
+
+
+def key_of(store: Store, key_ref: str) -> str | None:
+    """The source key behind a keyed hash, from the newest intent that carried it."""
+    query = select(intent.c.sent).where(intent.c.key_ref == key_ref).limit(1)
+    with store.read() as connection:
+        sealed = connection.execute(query).scalar()
+    return str(store.vault.open(sealed)[0]) if sealed is not None else None

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from flit_pipeline.destinations.base import Destination
+from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
 from flit_pipeline.loading.loader import Row, RouteLoader
 from flit_pipeline.loading.resolve import Resolver
@@ -55,6 +56,11 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
 def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadCounts]:
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle."""
     window = windows.current(work.store)
+    missing = destination.plan(work.migration).lines
+    if missing:
+        raise PreflightFailed(
+            f"{model} was about to be loaded and the destination lacks schema", missing, remedy="run `prepare` first"
+        )
     resolver = Resolver(work.migration, work.store, destination)
     results = []
     with writing(work, destination):

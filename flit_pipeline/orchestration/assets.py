@@ -49,7 +49,7 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
         description=f"{migration.source.title}: {name}, read and validated ({len(thing.fields)} fields, key {thing.key})",
         metadata={"dagster/column_schema": _columns(migration, name)},
     )  # fmt: skip
-    def source(context: dg.AssetExecutionContext) -> Any:
+    def source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         kind = "inventory" if context.run.tags.get(STAGE_TAG) == "inventory" else "full"
         with (
             safely(context, opener.alive()),
@@ -77,7 +77,7 @@ def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         description=f"Records of {model}: " + ", ".join(r.name for r in migration.routes_of(model)),
         code_version=migration.canonical_hash()[:16],
     )  # fmt: skip
-    def mapped(context: dg.AssetExecutionContext) -> Any:
+    def mapped(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with safely(context, opener.alive()), opener.workspace(migration.name) as work:
             routes = map_model(work, model)
             for counts in routes:
@@ -95,7 +95,7 @@ def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         kinds={migration.file.destination}, pool=f"write_{migration.file.destination}",
         description="Fields and models this migration adds to the destination",
     )  # fmt: skip
-    def schema(context: dg.AssetExecutionContext) -> Any:
+    def schema(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
             opener.workspace(migration.name) as work,
@@ -123,7 +123,7 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         pool=f"write_{destination_name}",
         description=f"{model}, written exactly once under a fence",
     )  # fmt: skip
-    def loaded(context: dg.AssetExecutionContext) -> Any:
+    def loaded(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
             opener.workspace(migration.name) as work,
@@ -151,7 +151,7 @@ def _reconciliation(opener: Opener, migration: Migration) -> dg.AssetsDefinition
         deps=[key(migration.name, migration.file.destination, model) for model in migration.order_of_models],
         description="Every source row and every record in exactly one class; counts and links read at the destination",
     )  # fmt: skip
-    def reconciliation(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    def reconciliation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with (
             safely(context, opener.alive()),
             opener.workspace(migration.name) as work,
@@ -177,7 +177,7 @@ def _inventory(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         deps=[key(migration.name, "source", name) for name in migration.objects],
         description="Profile of the source: rows, filled and distinct cells of every column; no values",
     )  # fmt: skip
-    def inventory(context: dg.AssetExecutionContext) -> Any:
+    def inventory(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with safely(context, opener.alive()), opener.workspace(migration.name) as work:
             path = opener.reports(migration.name) / "inventory.json"
             summary = profile(work, path)

@@ -6,6 +6,8 @@ import dagster as dg
 
 from flit_pipeline.errors import FlitError
 from flit_pipeline.orchestration.assets import STAGE_TAG, assets_of, key
+from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
+from flit_pipeline.orchestration.names import job_name
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.specs.migration import Migration
 
@@ -24,12 +26,7 @@ def build_definitions(opener: Opener) -> dg.Definitions:
             continue
         assets += assets_of(opener, migration)
         jobs += [_job(migration, stage) for stage in STAGES]
-    return dg.Definitions(assets=assets, jobs=jobs, executor=dg.in_process_executor)
-
-
-def job_name(migration: str, stage: str) -> str:
-    """Name of the job of a stage."""
-    return f"{migration}__{stage}"
+    return dg.Definitions(assets=assets, jobs=jobs, executor=dg.in_process_executor, loggers={PROGRESS: progress_logger})
 
 
 def _job(migration: Migration, stage: str) -> Any:

@@ -1,0 +1,45 @@
+"""DAGSTER_HOME: where runs, events and check results are kept, and the settings that keep patient data out of it.
+
+SQLite below FLIT_HOME by default, PostgreSQL when DAGSTER_PG_URL is set. The file in the root of the project is the
+same for a production server.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+COMMON = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+compute_logs: {module: dagster._core.storage.noop_compute_log_manager, class: NoOpComputeLogManager}
+concurrency:
+  pools: {default_limit: 1, granularity: op}
+  runs:
+    max_concurrent_runs: 4
+    tag_concurrency_limits: [{key: flit/destination, value: {applyLimitPerUniqueValue: true}, limit: 1}]
+run_monitoring: {enabled: true, start_timeout_seconds: 180, cancel_timeout_seconds: 180}
+retention:
+  sensor: {purge_after_days: {skipped: 7, success: 30, failure: -1}}
+  schedule: {purge_after_days: {skipped: 7, success: 30, failure: -1}}
+"""
+POSTGRES = "storage: {postgres: {postgres_url: {env: DAGSTER_PG_URL}}}\n"
+
+
+def ensure_home(home: Path, environment: Mapping[str, str]) -> Path:
+    """The DAGSTER_HOME of a FLIT_HOME (or the one the environment names), with its dagster.yaml written."""
+    folder = Path(environment.get("DAGSTER_HOME") or home / "dagster").resolve()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / "dagster.yaml"
+    text = (POSTGRES if environment.get("DAGSTER_PG_URL") else "") + COMMON
+    if not file.exists() or (not environment.get("DAGSTER_HOME") and file.read_text() != text):
+        file.write_text(text)
+    return folder
+
+
+def instance(home: Path, environment: Mapping[str, str]) -> dg.DagsterInstance:
+    """The Dagster instance of a FLIT_HOME. Sets DAGSTER_HOME for child processes."""
+    folder = ensure_home(home, environment)
+    os.environ["DAGSTER_HOME"] = str(folder)
+    return dg.DagsterInstance.get()
