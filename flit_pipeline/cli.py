@@ -59,7 +59,10 @@ def check(migration: str | None, live: bool) -> None:
         except SpecError as error:
             problems += error.problems
             continue
-        click.echo(f"{name}: {len(found.routes)} routes into {', '.join(found.order_of_models)}; spec {found.canonical_hash()[:12]}")
+        click.echo(
+            f"{name}: {len(found.routes)} routes into {', '.join(found.order_of_models)}; "
+            f"spec {found.canonical_hash()[:12]}"
+        )
         if live and not problems:
             with wiring.workspace(name) as work, wiring.destination(work) as destination:
                 problems += [f"{name}: {line}" for line in destination.preflight(found)]
@@ -94,7 +97,17 @@ def run(stage: str, migration: str, as_json: bool) -> None:
     for text in result.failed_checks:
         click.echo(f"check: {text}", err=True)
     if as_json:
-        click.echo(json.dumps({"ok": result.ok, "stage": stage, "migration": migration, "spec": spec.canonical_hash(), **result.__dict__}))
+        click.echo(
+            json.dumps(
+                {
+                    "ok": result.ok,
+                    "stage": stage,
+                    "migration": migration,
+                    "spec": spec.canonical_hash(),
+                    **result.__dict__,
+                }
+            )
+        )
     else:
         click.echo(f"{stage} of {migration}: {'done' if result.ok else 'not done'} (run {result.run_id})")
     sys.exit(0 if result.ok else 1)
@@ -116,7 +129,10 @@ def status(migration: str, as_json: bool) -> None:
     click.echo(f"window: {window['state']} since {window['as_of']}" if window else "nothing was read yet")
     click.echo("batches: " + (", ".join(f"{n} {state}" for state, n in report["batches"].items()) or "none"))
     for held in report["held"]:
-        click.echo(f"held: {held['rows']} {held['object']} rows, {held['rule']} {held['column']} ({held['stage']}): {held['remedy']}")
+        click.echo(
+            f"held: {held['rows']} {held['object']} rows, {held['rule']} {held['column']} ({held['stage']}): "
+            f"{held['remedy']}"
+        )
 
 
 @main.command()
@@ -164,7 +180,18 @@ def dev(port: int) -> None:
     dagster_instance = instance(settings.home, settings.environment)
     end_dead_runs(dagster_instance, wiring.alive())
     environment["DAGSTER_HOME"] = os.environ["DAGSTER_HOME"]
-    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port), "-m", "flit_pipeline.definitions"]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-m",
+        "flit_pipeline.definitions",
+    ]
     try:
         sys.exit(subprocess.call(command, env=environment))
     except KeyboardInterrupt:

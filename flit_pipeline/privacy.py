@@ -50,9 +50,13 @@ class Vault:
         return hmac.new(self._ref_key, b"digest:" + payload, hashlib.sha256).hexdigest()[:32]
 
     def seal(self, payload: Any) -> bytes:
-        """JSON value to AES-GCM bytes; the nonce is a keyed hash of the content, so equal content never reuses
-        a nonce for different content, and a retried intent is byte-identical."""
-        clear = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "surrogatepass")
+        """JSON value to AES-GCM bytes.
+
+        The nonce is a keyed hash of the content: no nonce ever serves two contents.
+        """
+        clear = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), default=str).encode(
+            "utf-8", "surrogatepass"
+        )
         nonce = hmac.new(self._nonce_key, clear, hashlib.sha256).digest()[:12]
         return nonce + self._aead.encrypt(nonce, clear, None)
 

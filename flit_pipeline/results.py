@@ -1,7 +1,9 @@
-"""Plain results that rooms hand to each other: what was written, what was counted. Pure data, no behaviour."""
+"""Plain results that rooms hand to each other: what was written, what was counted, what was proved."""
 
 from dataclasses import dataclass, field
 from typing import Any
+
+from flit_pipeline.errors import ProofFailed
 
 SOURCE_CLASSES = ("quarantined", "conflict_kept", "created", "updated", "unchanged", "merged", "ignored")
 """Classes of a source row, worst first: over several routes a row counts in the worst."""
@@ -59,3 +61,49 @@ class Identity:
     def __str__(self) -> str:
         terms = " + ".join(f"{count} {name}" for name, count in self.parts.items())
         return f"{self.name}: {self.whole} {'=' if self.closes else '≠'} {terms or '0'}"
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """Both identities of a window, and the source's own counts beside ours."""
+
+    rows: list[Identity]
+    records: list[Identity]
+    source_counts: dict[str, tuple[int, int | None]]
+
+    @property
+    def problems(self) -> list[str]:
+        """One line per identity that does not close and per source count that differs."""
+        open_ones = [str(identity) for identity in [*self.rows, *self.records] if not identity.closes]
+        differ = [
+            f"{name}: read {ours} rows, the source counts {theirs}"
+            for name, (ours, theirs) in self.source_counts.items()
+            if theirs is not None and ours != theirs
+        ]
+        return open_ones + differ
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What holds and what does not. ``counts``: route -> (ledger, destination)."""
+
+    accounting: Accounting
+    counts: dict[str, tuple[int, int]]
+    count_problems: list[str]
+    held: list[dict[str, object]] = field(default_factory=list)
+    findings: list[dict[str, object]] = field(default_factory=list)
+    batches: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """Every failure, one line each."""
+        return [*self.accounting.problems, *self.count_problems]
+
+    def require(self) -> None:
+        """Raises ProofFailed unless everything holds."""
+        if self.problems:
+            raise ProofFailed(
+                "the reconciliation was made", self.problems,
+                remedy="run `full` again if a run was cut short; for records or links gone from the CRM restore them "
+                "there, or roll back",
+            )  # fmt: skip

@@ -1,6 +1,6 @@
 """What the loader and the verifier ask of a destination, whatever it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,10 @@ class LookupKey:
     by: tuple[tuple[str, str], ...]
 
 
+SchemaNote = Callable[[list[tuple[str, str]], str], None]
+"""Told (model, field) pairs and ``planned`` or ``created``; the field is '' for the model itself."""
+
+
 class Destination(Protocol):
     """A CRM that can be planned, written under a fence, and read back."""
 
@@ -40,8 +44,11 @@ class Destination(Protocol):
     def plan(self, migration: Migration) -> SchemaPlan:
         """Schema the spec needs and the live destination lacks."""
 
-    def apply(self, migration: Migration, plan: SchemaPlan) -> None:
-        """Create the planned schema and warm the server up. Safe to repeat after a kill."""
+    def apply(self, migration: Migration, plan: SchemaPlan, note: "SchemaNote") -> None:
+        """Create the planned schema and warm the server up. Safe to repeat after a kill.
+
+        ``note`` is told what is planned before it is made, and what stands after.
+        """
 
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
         """Ids of existing records; None where there is none or more than one."""

@@ -56,7 +56,8 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
     rows = [
         {
             "batch": identity, "ord": n, "route": i.route, "key_ref": i.key_ref, "op": i.op, "dest_id": i.dest_id,
-            "sent_hash": i.sent_hash, "sent": seal([i.key, i.sent]), "before": seal(i.before) if i.before is not None else None,
+            "sent_hash": i.sent_hash, "sent": seal([i.key, i.sent]),
+            "before": seal(i.before) if i.before is not None else None,
         }
         for n, i in enumerate(intents)
     ]  # fmt: skip

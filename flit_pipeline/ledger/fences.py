@@ -1,6 +1,6 @@
 """The pool of fences: made in bulk, used once each, swept when their batch is decided.
 
-    free ──batch──▶ used ──sweep──▶ gone
+free ──batch──▶ used ──sweep──▶ gone
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,9 @@ def add(store: Store, ids: Sequence[int]) -> None:
 def free(store: Store) -> list[int]:
     """Fences no batch has used."""
     with store.read() as connection:
-        return list(connection.execute(select(fence.c.id).where(fence.c.state == "free").order_by(fence.c.id)).scalars())
+        return list(
+            connection.execute(select(fence.c.id).where(fence.c.state == "free").order_by(fence.c.id)).scalars()
+        )
 
 
 def decided(store: Store) -> list[int]:

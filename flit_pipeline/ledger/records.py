@@ -45,12 +45,16 @@ def ids(store: Store, route: str, key_refs: Iterable[str]) -> dict[str, int]:
     with store.read() as connection:
         for start in range(0, len(wanted), CHUNK):
             part = wanted[start : start + CHUNK]
-            query = select(record.c.key_ref, record.c.dest_id).where(record.c.route == route, record.c.key_ref.in_(part))
+            query = select(record.c.key_ref, record.c.dest_id).where(
+                record.c.route == route, record.c.key_ref.in_(part)
+            )
             found.update({row.key_ref: row.dest_id for row in connection.execute(query)})
     return found
 
 
-def images(store: Store, places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[dict[str, Any], dict[str, Any]]]:
+def images(
+    store: Store, places: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[dict[str, Any], dict[str, Any]]]:
     """(sent, seen) images by (batch, ord)."""
     found = {}
     with store.read() as connection:

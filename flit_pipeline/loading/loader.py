@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from flit_pipeline.comparison import merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import records, refused
@@ -17,7 +18,6 @@ from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import Item, Sender
-from flit_pipeline.loading.threeway import merge
 from flit_pipeline.results import Command, LoadCounts
 from flit_pipeline.specs.migration import BoundRoute, Migration
 
@@ -45,9 +45,7 @@ class RouteLoader:
         if last:
             self._later = frozenset()
         refused.replace(self._store, self._window, "load", [], route=self._route.name)
-        sender = Sender(
-            self._store, self._destination, self._window, self._route.model, self._route.name, self._beat
-        )
+        sender = Sender(self._store, self._destination, self._window, self._route.model, self._route.name, self._beat)
         creates: list[Item] = []
         try:
             for chunk in _chunks(rows, self._size):
@@ -112,7 +110,11 @@ class RouteLoader:
         for row, values, digest, known in changed:
             sent, seen = last[known.last_batch, known.last_ord]
             merged = merge(
-                sent, seen, values, now.get(known.dest_id), lambda name, value: destination.canonical(model, name, value)
+                sent,
+                seen,
+                values,
+                now.get(known.dest_id),
+                lambda name, value: destination.canonical(model, name, value),
             )
             if merged.conflicts or merged.gone:
                 self._keep(row, digest, merged.conflicts or ["id"], known, gone=merged.gone)

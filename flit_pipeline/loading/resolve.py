@@ -1,5 +1,8 @@
-"""Markers of an image to wire values: refs from the crosswalk, look-ups, owners and shipped records from the
-destination. A batch of images is resolved at once, so every kind costs one query a batch."""
+"""Markers of an image to wire values.
+
+Refs come from the crosswalk; look-ups, owners and shipped records from the destination. A batch of images is resolved
+at once, so every kind costs one query a batch.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,11 +69,14 @@ class Resolver:
             self._fallback = self._users.get(owners.fallback.strip().lower())
             if self._fallback is None:
                 raise PreflightFailed(
-                    "owners were looked up", [f"the fallback owner {owners.fallback!r} is not a user of the destination"],
+                    "owners were looked up",
+                    [f"the fallback owner {owners.fallback!r} is not a user of the destination"],
                     remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
                 )  # fmt: skip
 
-    def resolve(self, model: str, image: Mapping[str, Any], *, later: frozenset[str]) -> tuple[dict[str, Any], list[str]]:
+    def resolve(
+        self, model: str, image: Mapping[str, Any], *, later: frozenset[str]
+    ) -> tuple[dict[str, Any], list[str]]:
         """Wire values of an image and the names of fields deferred. Raises BadValue naming field and rule.
 
         ``later``: routes whose records come in this load after this one.
@@ -121,7 +127,7 @@ class Resolver:
         if found is None:
             raise BadValue(
                 f"the {route} this record points at is not in the destination", rule="unresolved_ref", column=name,
-                remedy=f"look for the {route} in the quarantine, correct it there or give the row another one, run again",
+                remedy=f"look for the {route} in the quarantine and correct it, or give the row another; run again",
             )  # fmt: skip
         return found
 
@@ -130,8 +136,7 @@ def pointed(marker: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(route, key) pairs a marker points at."""
     if "$ref" in marker:
         yield marker["$ref"][0], marker["$ref"][1]
-    for route, key in marker.get("$refs", ()):
-        yield route, key
+    yield from ((route, key) for route, key in marker.get("$refs", ()))
 
 
 def lookup_key(marker: Mapping[str, Any]) -> LookupKey:

@@ -7,7 +7,7 @@ from typing import Protocol
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
-from flit_pipeline.loading.loader import Row, RouteLoader
+from flit_pipeline.loading.loader import RouteLoader, Row
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
@@ -34,7 +34,9 @@ class LeaseLike(Protocol):
 class Writable(Destination, Protocol):
     """A destination that can be leased."""
 
-    lease: LeaseLike
+    @property
+    def lease(self) -> LeaseLike:
+        """The right to write."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadC
             f"{model} was about to be loaded and the destination lacks schema", missing, remedy="run `prepare` first"
         )
     resolver = Resolver(work.migration, work.store, destination)
-    results = []
+    results: list[LoadCounts] = []
     with writing(work, destination):
         for last in (False, True):
             for route in work.migration.routes_of(model):

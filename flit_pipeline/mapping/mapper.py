@@ -73,7 +73,9 @@ class RouteMapper:
         try:
             key = self._key(row)
             if key in self._seen:
-                raise BadValue("key", rule="duplicate_key", column="key", remedy="the query makes two records of one key")
+                raise BadValue(
+                    "key", rule="duplicate_key", column="key", remedy="the query makes two records of one key"
+                )
             image = {name: build(row) for name, _, build in self._fields}
         except BadValue as bad:
             return Left(rows, "quarantined", bad.rule, bad.column, bad.remedy)

@@ -17,6 +17,7 @@ from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.profile import profile
 from flit_pipeline.pipeline.source import read_object
+from flit_pipeline.reports.reconciliation import as_json
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.reconcile import reconcile
 
@@ -46,7 +47,7 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
 
     @dg.asset(
         key=asset_key, group_name=migration.name, kinds={migration.source.system}, check_specs=source_specs(asset_key),
-        description=f"{migration.source.title}: {name}, read and validated ({len(thing.fields)} fields, key {thing.key})",
+        description=f"{migration.source.title}: {name}, read and validated ({len(thing.fields)} fields)",
         metadata={"dagster/column_schema": _columns(migration, name)},
     )  # fmt: skip
     def source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -159,7 +160,7 @@ def _reconciliation(opener: Opener, migration: Migration) -> dg.AssetsDefinition
         ):
             result = reconcile(work, destination)
             path = opener.reports(migration.name) / "reconciliation.json"
-            path.write_text(result.as_json(), encoding="utf-8")
+            path.write_text(as_json(result), encoding="utf-8")
             for line in [*result.accounting.rows, *result.accounting.records]:
                 context.log.info(str(line))
             yield dg.MaterializeResult(

@@ -26,7 +26,9 @@ def build_definitions(opener: Opener) -> dg.Definitions:
             continue
         assets += assets_of(opener, migration)
         jobs += [_job(migration, stage) for stage in STAGES]
-    return dg.Definitions(assets=assets, jobs=jobs, executor=dg.in_process_executor, loggers={PROGRESS: progress_logger})
+    return dg.Definitions(
+        assets=assets, jobs=jobs, executor=dg.in_process_executor, loggers={PROGRESS: progress_logger}
+    )
 
 
 def _job(migration: Migration, stage: str) -> Any:

@@ -3,9 +3,8 @@
 import dagster as dg
 
 from flit_pipeline.pipeline.source import SourceResult
-from flit_pipeline.results import Identity
+from flit_pipeline.results import Identity, Reconciliation
 from flit_pipeline.specs.migration import Migration
-from flit_pipeline.verification.reconcile import Reconciliation
 
 SOURCE_COUNT = "rows_equal_the_source_count"
 VALID = "rows_pass_validation"
@@ -16,7 +15,9 @@ def source_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     """Checks of a source asset."""
     return [
         dg.AssetCheckSpec(SOURCE_COUNT, asset=key, description="Rows staged and held against the source's own count"),
-        dg.AssetCheckSpec(VALID, asset=key, description="Rows held by the validation (they can be corrected and retried)"),
+        dg.AssetCheckSpec(
+            VALID, asset=key, description="Rows held by the validation (they can be corrected and retried)"
+        ),
     ]
 
 
@@ -32,7 +33,7 @@ def source_checks(key: dg.AssetKey, result: SourceResult) -> list[dg.AssetCheckR
         ),
         dg.AssetCheckResult(
             check_name=VALID, asset_key=key, passed=validated.refused == 0, severity=dg.AssetCheckSeverity.WARN,
-            description=f"{validated.refused} of {validated.rows} rows held; `flit-pipeline status` lists rules and remedies",
+            description=f"{validated.refused} of {validated.rows} rows held; `flit-pipeline status` lists the remedies",
         ),
     ]  # fmt: skip
 
@@ -46,9 +47,7 @@ def reconciliation_specs(key: dg.AssetKey, migration: Migration) -> list[dg.Asse
     ]
 
 
-def reconciliation_checks(
-    key: dg.AssetKey, migration: Migration, result: Reconciliation
-) -> list[dg.AssetCheckResult]:
+def reconciliation_checks(key: dg.AssetKey, migration: Migration, result: Reconciliation) -> list[dg.AssetCheckResult]:
     """The reconciliation as checks."""
     rows = dict(zip(migration.objects, result.accounting.rows, strict=True))
     records = dict(zip(migration.routes, result.accounting.records, strict=True))

@@ -24,9 +24,7 @@ class StageResult:
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def run_stage(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, migration: str, stage: str
-) -> StageResult:
+def run_stage(definitions: dg.Definitions, instance: dg.DagsterInstance, migration: str, stage: str) -> StageResult:
     """Execute the job of a stage and collect what it reports."""
     job = definitions.resolve_job_def(job_name(migration, stage))
     result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=LOGGERS)
@@ -53,7 +51,7 @@ def _failure(event: Any) -> str:
     return f"step {event.step_key} failed ({data.error.cls_name if data.error else 'unknown'})"
 
 
-@dg.logger(description="Lines that our assets log, to stderr; Dagster's own events stay in its storage")
+@dg.logger({}, description="Lines that our assets log, to stderr; Dagster's own events stay in its storage")
 def progress_logger(_context: dg.InitLoggerContext) -> logging.Logger:
     """One short line per step: counts only."""
     made = logging.Logger("flit", logging.INFO)

@@ -18,10 +18,10 @@ from flit_pipeline.errors import BadValue, FixSetup, SourceUnavailable
 from flit_pipeline.ledger import refused, windows
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.windows import Cursor, Window
-from flit_pipeline.workspace import Workspace
 from flit_pipeline.sources.base import Page, RawRow, SourceReader
 from flit_pipeline.specs.source_spec import Cell, SourceObject
 from flit_pipeline.validation.parse import parse_cell
+from flit_pipeline.workspace import Workspace
 
 MAX_PASSES = 5
 FILE_ROWS = 2_000
@@ -141,7 +141,7 @@ def _winners(
             if found[2] == other[2]:
                 continue
             if found[3] and other[3] and found[3] != other[3]:
-                winners[key] = max(found, other, key=lambda w: w[3] or datetime.min)
+                winners[key] = found if found[3] > other[3] else other
                 continue
             held.append(_held(work, name, row, "duplicate_key", thing.key, "keep one of the rows with this key"))
     with work.store.write() as connection:

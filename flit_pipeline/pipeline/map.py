@@ -17,8 +17,8 @@ from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.windows import Window
 from flit_pipeline.mapping.engine import Engine, route_query
 from flit_pipeline.mapping.mapper import Left, Mapped, RouteMapper
-from flit_pipeline.workspace import Workspace
 from flit_pipeline.specs.migration import BoundRoute
+from flit_pipeline.workspace import Workspace
 
 MAPPED = pa.schema([(name, pa.string()) for name in ("key", "key_ref", "hash", "image")])
 FATES = pa.schema([(name, pa.string()) for name in ("object", "row_ref", "key_ref", "fate", "rule")])

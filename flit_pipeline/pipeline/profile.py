@@ -12,7 +12,8 @@ from flit_pipeline.workspace import Workspace
 def profile(work: Workspace, path: Path) -> dict[str, int]:
     """Write the profile of the staged objects to ``path`` and close the inventory's window. Returns totals."""
     window = windows.latest(work.store, "inventory") or windows.current(work.store)
-    objects: dict[str, Any] = {}
+    objects: dict[str, dict[str, Any]] = {}
+    findings = refused.findings_by_rule(work.store)
     for name in work.migration.objects:
         cursor = windows.cursor(work.store, window.id, name)
         objects[name] = {
@@ -24,13 +25,13 @@ def profile(work: Workspace, path: Path) -> dict[str, int]:
     report = {
         "migration": work.migration.name, "as_of": window.as_of, "objects": objects,
         "not_read": work.migration.file.ignored_objects, "held": refused.by_rule(work.store),
-        "findings": refused.findings_by_rule(work.store),
+        "findings": findings,
     }  # fmt: skip
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
     if window.kind == "inventory":
         windows.close_window(work.store, window.id)
     rows = {f"{name} rows": int(thing["rows"]) for name, thing in objects.items()}
-    return {**rows, "findings": sum(int(f["rows"]) for f in report["findings"])}
+    return {**rows, "findings": sum(int(f["rows"]) for f in findings)}
 
 
 def _columns(work: Workspace, name: str) -> dict[str, dict[str, int]]:

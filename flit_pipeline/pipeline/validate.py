@@ -8,9 +8,9 @@ import pyarrow as pa
 from flit_pipeline.ledger import refused
 from flit_pipeline.ledger.refused import Noticed, Refusal
 from flit_pipeline.ledger.windows import Window
-from flit_pipeline.workspace import Workspace
 from flit_pipeline.validation.schema import arrow_schema
 from flit_pipeline.validation.validate import validate_rows
+from flit_pipeline.workspace import Workspace
 
 CHUNK = 20_000
 

@@ -24,8 +24,11 @@ class QueryProblem(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A bound query. ``outputs``: output column -> source columns it is made of; ``used``: columns read by joins,
-    filters, groupings and orderings; ``objects``: source objects it reads."""
+    """A bound query.
+
+    ``outputs``: output column -> source columns it is made of; ``used``: columns read by joins, filters, groupings
+    and orderings; ``objects``: source objects it reads.
+    """
 
     outputs: dict[str, frozenset[Base]]
     used: frozenset[Base]

@@ -165,7 +165,9 @@ def every_object_is_decided(c: Context) -> Iterator[str]:
     routed = {name for route in c.routes.values() for name in route.objects}
     for name in c.source.objects:
         if name not in routed and name not in c.file.ignored_objects:
-            yield c.head.problem(("ignored_objects",), f"object {name!r} has no route; add one, or ignore it with a reason")
+            yield c.head.problem(
+                ("ignored_objects",), f"object {name!r} has no route; add one, or ignore it with a reason"
+            )
         if name in routed and name in c.file.ignored_objects:
             yield c.head.problem(("ignored_objects", name), f"object {name!r} has a route and cannot be ignored")
     for name in c.file.ignored_objects:
@@ -241,4 +243,3 @@ RULES_OF_A_MIGRATION = [
     file_is_named_after_its_model, new_fields_are_named_rightly, rows_are_named, columns_exist, transforms_exist,
     refs_exist, owners_are_declared, every_object_is_decided, every_column_is_decided,
 ]  # fmt: skip
-

@@ -7,7 +7,6 @@ The left sides come from the staged state and the mapped files, the right sides 
 row without a fate, or a record that was never confirmed, is in no class, and the identity does not close.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -17,32 +16,12 @@ from flit_pipeline.ledger import refused, windows
 from flit_pipeline.ledger.tables import lineage, record
 from flit_pipeline.ledger.windows import Window
 from flit_pipeline.mapping.engine import Engine
-from flit_pipeline.results import RECORD_CLASSES, SOURCE_CLASSES, Identity
+from flit_pipeline.results import RECORD_CLASSES, SOURCE_CLASSES, Accounting, Identity
 from flit_pipeline.workspace import Workspace
 
 WHAT = "the accounting"
 REFS = pa.schema([(name, pa.string()) for name in ("object", "row_ref")])
 OUTCOMES = pa.schema([(name, pa.string()) for name in ("route", "key_ref", "outcome")])
-
-
-@dataclass(frozen=True)
-class Accounting:
-    """Both identities of a window, and the source's own counts beside ours."""
-
-    rows: list[Identity]
-    records: list[Identity]
-    source_counts: dict[str, tuple[int, int | None]]
-
-    @property
-    def problems(self) -> list[str]:
-        """One line per identity that does not close and per source count that differs."""
-        open_ones = [str(identity) for identity in [*self.rows, *self.records] if not identity.closes]
-        differ = [
-            f"{name}: read {ours} rows, the source counts {theirs}"
-            for name, (ours, theirs) in self.source_counts.items()
-            if theirs is not None and ours != theirs
-        ]
-        return open_ones + differ
 
 
 def account(work: Workspace, window: Window) -> Accounting:

@@ -1,9 +1,9 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flit_pipeline.destinations.base import LookupKey, SchemaPlan
+from flit_pipeline.destinations.base import LookupKey, SchemaNote, SchemaPlan
 from flit_pipeline.destinations.odoo import lookups, preflight, schema, values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
@@ -38,7 +38,7 @@ class OdooDestination:
         """Schema the live server lacks."""
         return schema.plan(self.client, migration)
 
-    def apply(self, migration: Migration, plan: SchemaPlan, note: Callable[[list[tuple[str, str]], str], None]) -> None:
+    def apply(self, migration: Migration, plan: SchemaPlan, note: SchemaNote) -> None:
         """Create the planned schema and warm the server up."""
         schema.apply(self.client, migration, plan, note)
         self._types.clear()

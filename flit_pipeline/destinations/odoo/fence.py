@@ -32,7 +32,9 @@ class Fences:
         creates = [[0, 0, {**c.values, KEY: c.key}] for c in commands if c.dest_id is None]
         updates = [[1, c.dest_id, c.values] for c in commands if c.dest_id is not None]
         values: dict[str, Any] = {FENCE_FIELD: fence, slot(model): [*updates, *creates]}
-        specification = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}} if creates else {}
+        specification: dict[str, Any] = (
+            {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}} if creates else {}
+        )
         answer = self._client.write(WRITE, "web_save", ids=[], vals=values, specification=specification)
         made = answer[0].get(slot(model), []) if creates else []
         return self._match(model, commands, made, fields)
@@ -47,7 +49,7 @@ class Fences:
         for _ in range(VERDICT_TRIES):
             rows = self._client.read(WRITE, "search", domain=[[FENCE_FIELD, "=", fence]], order="id")
             if rows:
-                read = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}}
+                read: dict[str, Any] = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}}
                 made = self._client.read(WRITE, "web_read", ids=rows, specification=read)[0][slot(model)]
                 return self._match(model, commands, made, fields)
             if not self._client.read(FENCE, "search", domain=[["id", "=", fence]]):
@@ -81,7 +83,11 @@ class Fences:
         """Assign what stands to the commands: creates by their key, updates by their id."""
         by_key = {row[KEY]: row for row in made}
         updated = [c.dest_id for c in commands if c.dest_id is not None]
-        by_id = {row["id"]: row for row in self._client.read(model, "read", ids=updated, fields=list(fields))} if updated else {}
+        by_id = (
+            {row["id"]: row for row in self._client.read(model, "read", ids=updated, fields=list(fields))}
+            if updated
+            else {}
+        )
         found = []
         for n, command in enumerate(commands):
             row = by_key.get(command.key) if command.dest_id is None else by_id.get(command.dest_id)

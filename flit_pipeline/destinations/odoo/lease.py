@@ -98,7 +98,9 @@ class Lease:
             return
         rows = self._parameter(self._lease)
         if not rows or _parse(rows[0]["value"])["token"] != self._me.token:
-            raise LeaseHeld("the lease on the destination was taken over by another process", remedy="run one at a time")
+            raise LeaseHeld(
+                "the lease on the destination was taken over by another process", remedy="run one at a time"
+            )
         value = json.dumps({**self._me.__dict__, "ledger": self._ledger, "beat": time.time()})
         self._client.write(MODEL, "write", ids=[rows[0]["id"]], vals={"value": value})
         self._last_beat = time.monotonic()

@@ -26,7 +26,9 @@ def lookups(client: OdooClient, wanted: Sequence[LookupKey]) -> dict[LookupKey, 
     return found
 
 
-def _rows(client: OdooClient, model: str, domain: list[Any], paths: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
+def _rows(
+    client: OdooClient, model: str, domain: list[Any], paths: tuple[str, ...]
+) -> list[tuple[tuple[str, ...], int]]:
     roots = sorted({path.split(".")[0] for path in paths})
     rows = client.read(model, "search_read", domain=domain, fields=roots, order="id")
     related: dict[str, dict[int, str]] = {}

@@ -67,10 +67,11 @@ def spec_problems(migration: Migration, facts: Facts) -> Iterator[str]:
                 if (rule.lookup and fact.get("relation") not in (None, False, rule.lookup)) or (
                     rule.owner and fact.get("relation") != "res.users"
                 ):
-                    yield f"{where}, field {name}: points at {fact.get('relation')}, not at {rule.lookup or 'res.users'}"
+                    expected = rule.lookup or "res.users"
+                    yield f"{where}, field {name}: points at {fact.get('relation')}, not at {expected}"
             given = route.route.fields.keys()
-            for name, fact in known.items():
-                if name in MUST_GIVE.get(model, ()) and name not in given:
+            for name in MUST_GIVE.get(model, ()):
+                if name not in given:
                     yield f"{where}: {name} is required in {model} and no line fills it"
 
 

@@ -4,18 +4,16 @@ Every change of a model costs the server a registry rebuild (0.4 to 1.2 s a call
 call and all fields in another.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from flit_pipeline.destinations.base import SchemaPlan
+from flit_pipeline.destinations.base import SchemaNote, SchemaPlan
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import FENCE, FENCE_FIELD, KEY, WRITE, slot
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.specs.migration_spec import NewField
 
 WARM_UP_CALLS = 6
-Note = Callable[[list[tuple[str, str]], str], None]
-"""Tells the ledger which (model, field) pairs are planned or created, before and after the call."""
 
 
 def wanted_fields(migration: Migration) -> dict[tuple[str, str], dict[str, Any]]:
@@ -48,7 +46,7 @@ def plan(client: OdooClient, migration: Migration) -> SchemaPlan:
     return SchemaPlan(models, fields, lines)
 
 
-def apply(client: OdooClient, migration: Migration, planned: SchemaPlan, note: Note) -> None:
+def apply(client: OdooClient, migration: Migration, planned: SchemaPlan, note: SchemaNote) -> None:
     """Create what the plan says. Safe to repeat: a second plan sees what the first has made."""
     if planned.models:
         group = client.read(
@@ -69,7 +67,7 @@ def apply(client: OdooClient, migration: Migration, planned: SchemaPlan, note: N
         note(planned.fields, "planned")
         client.write(
             "ir.model.fields", "create",
-            vals_list=[{"name": name, "model_id": live[model], **wanted[model, name]} for model, name in planned.fields],
+            vals_list=[{"name": n, "model_id": live[model], **wanted[model, n]} for model, n in planned.fields],
         )  # fmt: skip
         note(planned.fields, "created")
     if planned.models or planned.fields:
@@ -99,6 +97,7 @@ def _values(new: NewField) -> dict[str, Any]:
         values["help"] = new.help
     if new.selection:
         values["selection_ids"] = [
-            [0, 0, {"value": value, "name": name, "sequence": n}] for n, (value, name) in enumerate(new.selection.items())
+            [0, 0, {"value": value, "name": name, "sequence": n}]
+            for n, (value, name) in enumerate(new.selection.items())
         ]
     return values

@@ -1,4 +1,7 @@
-"""Three-way merge of one record: what we saw last, what we want now, what stands there. Pure."""
+"""Comparing images: the three-way merge of a record (what we saw last, what we want now, what stands there).
+
+Pure; a destination brings the canonical form of its values. Loader, verification and rollback share this file.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

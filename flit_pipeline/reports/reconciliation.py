@@ -1,0 +1,21 @@
+"""The reconciliation as JSON: identities, counts, held rows with their remedy. No values."""
+
+import json
+
+from flit_pipeline.results import Reconciliation
+
+
+def as_json(result: Reconciliation) -> str:
+    """The whole reconciliation."""
+    identities = [*result.accounting.rows, *result.accounting.records]
+    sources = result.accounting.source_counts
+    report = {
+        "identities": [{"name": i.name, "whole": i.whole, "parts": i.parts, "closes": i.closes} for i in identities],
+        "source_counts": {name: {"read": ours, "source": theirs} for name, (ours, theirs) in sources.items()},
+        "counts": {name: {"ledger": here, "destination": there} for name, (here, there) in result.counts.items()},
+        "held": result.held,
+        "findings": result.findings,
+        "batches": result.batches,
+        "problems": result.problems,
+    }
+    return json.dumps(report, indent=2, ensure_ascii=False)
