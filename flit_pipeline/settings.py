@@ -3,6 +3,7 @@
 Only cli.py and definitions.py read it. Secrets live in the environment alone; nothing here is ever printed.
 """
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,13 +46,15 @@ class Settings:
         """Read the environment (os.environ by default)."""
         env = dict(os.environ if environment is None else environment)
         specs = Path(env.get("FLIT_SPECS") or "mapping_specs")
+        if env.get("FLIT_SPECS") and not specs.is_dir():
+            raise SettingsError("FLIT_SPECS does not name a folder", remedy="set it to the folder of the mapping specs")
         if not specs.is_dir() and not env.get("FLIT_SPECS"):
             specs = Path(__file__).resolve().parent.parent / "mapping_specs"
         return cls(Path(env.get("FLIT_HOME") or ".flit").resolve(), specs.resolve(), env)
 
     def key(self) -> str:
         """FLIT_KEY. Raises SettingsError when it is not set."""
-        value = self.environment.get("FLIT_KEY", "")
+        value = self._text("FLIT_KEY")
         if not value:
             raise SettingsError(
                 "FLIT_KEY is not set; staging and ledger hold patient data and are encrypted with it",
@@ -67,16 +70,24 @@ class Settings:
     def migration_home(self, migration: str) -> Path:
         """Folder of a migration, made when absent, readable by this user alone."""
         folder = self.home / migration
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SettingsError(
+                f"FLIT_HOME: its folder cannot be made ({errno.errorcode.get(error.errno or 0, 'OSError')})",
+                remedy="set FLIT_HOME to a folder this user may write to",
+            ) from None
         return folder
 
     def source(self, system: str) -> SourceAccess:
         """Access to a source. Raises SettingsError naming the variables when nothing or half of it is set."""
         prefix = f"FLIT_{system.upper()}_"
-        url, token = self._url(prefix + "URL"), self.environment.get(prefix + "TOKEN") or None
+        url, token = self._url(prefix + "URL"), self._text(prefix + "TOKEN") or None
         folder = self.environment.get(prefix + "EXPORTS") or None
         if url and not token:
             raise SettingsError(f"{prefix}URL is set without {prefix}TOKEN", remedy=f"set {prefix}TOKEN as well")
+        if token and not url:
+            raise SettingsError(f"{prefix}TOKEN is set without {prefix}URL", remedy=f"set {prefix}URL as well")
         if not url and not folder:
             raise SettingsError(
                 f"neither {prefix}URL nor {prefix}EXPORTS is set",
@@ -88,21 +99,31 @@ class Settings:
 
     def odoo(self) -> OdooAccess:
         """Access to Odoo. Raises SettingsError naming what is missing."""
-        missing = [name for name in ODOO if not self.environment.get(name)]
+        missing = [name for name in ODOO if not self._text(name)]
         if missing:
             raise SettingsError(
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
                 remedy=f"set {', '.join(ODOO)} (the key: Odoo, preferences, account security, new API key)",
             )
-        return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self.environment[n] for n in ODOO))
+        return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self._text(n) for n in ODOO))
+
+    def _text(self, name: str) -> str:
+        """A value without the line end that a file or a copy leaves behind."""
+        return self.environment.get(name, "").strip()
 
     def _url(self, name: str) -> str | None:
-        value = self.environment.get(name, "").strip()
+        value = self._text(name)
         if not value:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(value)
+            sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and value.isprintable()
+        except ValueError:  # brackets, or a port that is none; its text quotes the URL
+            sound = False
+        if not sound or " " in value:
             raise SettingsError(f"{name} is not a URL", remedy=f"set {name} to http(s)://host[:port]")
+        if parts.query or parts.fragment:
+            raise SettingsError(f"{name} holds a query", remedy=f"set {name} to http(s)://host[:port]")
         if parts.username or parts.password:
             raise SettingsError(f"{name} holds credentials", remedy="take them out of the URL, set them by themselves")
         return value

@@ -22,7 +22,7 @@ import pyarrow.parquet.encryption as pe
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from flit_pipeline.errors import IdentityMismatch
+from flit_pipeline.errors import IdentityMismatch, RunAgain
 from flit_pipeline.privacy import Vault
 
 ROW_GROUP = 10_000
@@ -99,6 +99,10 @@ class Staging:
             properties = self._factory.file_decryption_properties(self._connection)
             with pq.ParquetFile(path, decryption_properties=properties) as file:
                 yield file
+        except FileNotFoundError:
+            raise RunAgain(
+                f"staging table {'/'.join(parts)} is not there", remedy="run the stage from its start: `run full`"
+            ) from None
         except (OSError, pa.ArrowInvalid, InvalidTag):
             raise IdentityMismatch(
                 f"staging table {'/'.join(parts)} was read",

@@ -63,10 +63,13 @@ class Destination(Protocol):
         """Make a pool of fences; a pool whose reply is lost is abandoned (swept later)."""
 
     def send(self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]) -> list[Written]:
-        """Write the batch under its fence, atomically; the seen values of ``fields`` come back.
+        """Write the batch under its fence, atomically; the stored values of ``fields`` come back.
 
         Raises DestinationRefused (nothing was written), OutcomeUnknown (ask ``verdict``).
         """
+
+    def soft_fields(self, model: str, fields: Sequence[str]) -> list[str]:
+        """Those of ``fields`` that the destination may store otherwise than sent, so that they are read back."""
 
     def verdict(
         self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
+from flit_pipeline.errors import IdentityMismatch
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, fence, intent, record
 from flit_pipeline.results import Command, Written
@@ -46,7 +47,10 @@ class SentBatch:
 
 
 def begin(store: Store, window: int, model: str, route: str, fence_id: int, intents: Sequence[Intent]) -> str:
-    """Write the intents down, before the call. Returns the batch's uuid."""
+    """Write the intents down, before the call. Returns the batch's uuid.
+
+    Raises IdentityMismatch when the fence served another batch: the verdict on one would be read for the other.
+    """
     identity = str(uuid.uuid4())
     head = {
         "uuid": identity, "window": window, "model": model, "route": route, "fence": fence_id, "state": "sent",
@@ -64,16 +68,25 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
     with store.write() as connection:
         connection.execute(insert(batch), head)
         connection.execute(insert(intent), rows)
-        connection.execute(update(fence).where(fence.c.id == fence_id).values(state="used"))
+        free = (fence.c.id == fence_id) & (fence.c.state == "free")
+        if connection.execute(update(fence).where(free).values(state="used")).rowcount != 1:
+            raise _contradiction("a batch was about to be sent under a fence that is not free")
     return identity
 
 
 def confirm(store: Store, identity: str, written: Iterable[Written], decided_by: str) -> None:
-    """The destination holds the batch: records, ids and seen images, in one transaction."""
+    """The destination holds the batch: records, ids and seen images, in one transaction.
+
+    Again for a batch that is confirmed: nothing happens. Raises IdentityMismatch for one that is void.
+    """
     seal = store.vault.seal
     done = list(written)
     with store.write() as connection:
         head = connection.execute(select(batch).where(batch.c.uuid == identity)).one()
+        if head.state == "confirmed":
+            return
+        if head.state != "sent":
+            raise _contradiction("a batch was to be confirmed that was proved void")
         query = select(intent.c.ord, intent.c.route, intent.c.key_ref, intent.c.op, intent.c.sent_hash)
         intents = {row.ord: row for row in connection.execute(query.where(intent.c.batch == identity))}
         where = (intent.c.batch == identity) & (intent.c.ord == bindparam("b_ord"))
@@ -119,9 +132,19 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
 
 
 def void(store: Store, identity: str, decided_by: str) -> None:
-    """The destination holds nothing of the batch and never will."""
+    """The destination holds nothing of the batch and never will. Raises IdentityMismatch for a confirmed one."""
     with store.write() as connection:
-        connection.execute(update(batch).where(batch.c.uuid == identity).values(state="void", decided_by=decided_by))
+        same = batch.c.uuid == identity
+        open_one = same & (batch.c.state == "sent")
+        if connection.execute(update(batch).where(open_one).values(state="void", decided_by=decided_by)).rowcount == 1:
+            return
+        if connection.execute(select(batch.c.state).where(same)).scalar() != "void":
+            raise _contradiction("a batch was to be voided that the destination holds")
+
+
+def _contradiction(attempted: str) -> IdentityMismatch:
+    remedy = "two programs seem to write this ledger, or it was put back from a backup: run one, with the newest ledger"
+    return IdentityMismatch(attempted, remedy=remedy)
 
 
 def unresolved(store: Store) -> list[SentBatch]:

@@ -55,15 +55,16 @@ def ids(store: Store, route: str, key_refs: Iterable[str]) -> dict[str, int]:
 def images(
     store: Store, places: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], tuple[dict[str, Any], dict[str, Any]]]:
-    """(sent, seen) images by (batch, ord)."""
+    """(sent, seen) images by (batch, ord); a field that was not read back is seen as it was sent."""
     found = {}
     with store.read() as connection:
         for start in range(0, len(places), CHUNK):
             part = places[start : start + CHUNK]
             query = select(intent.c.batch, intent.c.ord, intent.c.sent, intent.c.seen)
             for row in connection.execute(query.where(tuple_(intent.c.batch, intent.c.ord).in_(part))):
+                sent = store.vault.open(row.sent)[1]
                 seen = store.vault.open(row.seen) if row.seen is not None else {}
-                found[row.batch, row.ord] = (store.vault.open(row.sent)[1], seen)
+                found[row.batch, row.ord] = (sent, {**sent, **seen})
     return found
 
 

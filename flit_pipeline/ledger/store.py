@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from flit_pipeline.errors import IdentityMismatch, SettingsError
 from flit_pipeline.ledger import tables
@@ -30,8 +30,16 @@ class Store:
 
     def __init__(self, url: str, vault: Vault) -> None:
         self.vault = vault
-        self.engine = _engine(url)
+        try:
+            self.engine = _engine(url)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):  # their text quotes the URL
+            raise SettingsError(
+                "FLIT_LEDGER_URL names no database that can be used",
+                remedy="set it to postgresql://user:password@host/database, or leave it out for a file in FLIT_HOME",
+            ) from None
         with _border("the ledger was opened"), self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":  # two processes must not both make the tables
+                connection.execute(text("select pg_advisory_xact_lock(hashtext('flit ledger'))"))
             tables.metadata.create_all(connection)
             known = {row.name: row.value for row in connection.execute(select(tables.meta))}
             if not known:

@@ -12,7 +12,7 @@ meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Col
 window = Table(
     "window", metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", String(8), nullable=False),  # full | delta
+    Column("kind", String(12), nullable=False),  # full | inventory | delta
     Column("state", String(8), nullable=False),  # open | closed
     Column("as_of", String(32), nullable=False),  # source clock at the start, UTC ISO
     Column("spec_hash", String(64), nullable=False),
@@ -109,7 +109,7 @@ intent = Table(
     Column("sent_hash", String(32), nullable=False),
     Column("sent", LargeBinary, nullable=False),  # the whole image as sent
     Column("before", LargeBinary),  # fields of an update as found before it
-    Column("seen", LargeBinary),  # the image as the destination stored it
+    Column("seen", LargeBinary),  # fields the destination may store otherwise than sent, as it stored them
 )  # fmt: skip
 
 fence = Table(
@@ -131,7 +131,7 @@ approval = Table(
     Column("id", Integer, primary_key=True),
     Column("scope", String(8), nullable=False),  # schema | sample | full
     Column("spec_hash", String(64), nullable=False),
-    Column("destination", String(64), nullable=False),
+    Column("destination", String(200), nullable=False),
     Column("schema_print", String(64), nullable=False),
     Column("typed_name", Text, nullable=False),
     Column("os_user", Text, nullable=False),

@@ -1,9 +1,10 @@
-"""Batches on their way: intent before, verdict after, one call in flight while the next batch is prepared.
+"""Batches on their way: intent before, verdict after, calls queued so that the server never waits for us.
 
 A batch leaves this file confirmed, or void with its rows bisected down to the one the destination refuses. No call is
 ever repeated: what is sent again is a new batch under a new fence, after the old one was proved void.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from flit_pipeline.results import Command, Written
 
 POOL = 200
 RESENDS = 5
+UNDER_WAY = 1  # batches behind the one being prepared: the server never waits for the ledger
 SWEEP = 100
 
 
@@ -49,44 +51,43 @@ class Sender:
     beat: Callable[[], None]
     refusals: list[str] = field(default_factory=list)
     sent: int = 0
-    _flight: _Flight | None = None
+    _flights: deque[_Flight] = field(default_factory=deque)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "flit-send"))
 
     def send(self, items: Sequence[Item]) -> None:
-        """Write the intents down and send them as soon as the batch before has landed."""
+        """Write the intents down and queue the call; the batch before is decided while this one is under way."""
         self.beat()
-        fence, uuid = self._begin(items)
-        self._land()
-        self._take_off(uuid, fence, items)
+        self._flights.append(self._take_off(items))
+        while len(self._flights) > UNDER_WAY:
+            self._land(self._flights.popleft())
 
     def finish(self) -> None:
-        """Wait for the last batch."""
-        self._land()
+        """Decide every batch that is still under way."""
+        while self._flights:
+            self._land(self._flights.popleft())
 
     def close(self) -> None:
         """Wait for a call under way (its reply is not read: the verdict finds it) and end the thread."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _begin(self, items: Sequence[Item]) -> tuple[int, str]:
+    def _take_off(self, items: Sequence[Item]) -> _Flight:
         free = fences.free(self.store)
         if not free:
             fences.add(self.store, self.destination.fences(POOL))
             free = fences.free(self.store)
         intents = [item.intent for item in items]
-        return free[0], batches.begin(self.store, self.window, self.model, self.route, free[0], intents)
-
-    def _take_off(self, uuid: str, fence: int, items: Sequence[Item]) -> None:
-        names = fields_of(items)
+        uuid = batches.begin(self.store, self.window, self.model, self.route, free[0], intents)
         commands = [item.command for item in items]
-        future = self._thread.submit(self.destination.send, self.model, fence, commands, names)
-        self._flight = _Flight(uuid, fence, items, future)
+        future = self._thread.submit(self.destination.send, self.model, free[0], commands, self._read_back(items))
         self.sent += 1
+        return _Flight(uuid, free[0], items, future)
 
-    def _land(self) -> None:
-        """Decide the batch in flight: confirm it, send it again, or bisect it."""
-        resends = 0
-        while self._flight is not None:
-            flight, self._flight = self._flight, None
+    def _read_back(self, items: Sequence[Item]) -> list[str]:
+        return self.destination.soft_fields(self.model, sorted({name for item in items for name in item.intent.sent}))
+
+    def _land(self, flight: _Flight) -> None:
+        """Decide a batch: confirm it, send it again, or bisect it."""
+        for attempt in range(1, RESENDS + 1):
             refusal: DestinationRefused | None = None
             try:
                 batches.confirm(self.store, flight.uuid, flight.future.result(), "reply")
@@ -97,22 +98,20 @@ class Sender:
                 refusal = error
             if self._decide(flight):
                 return
-            resends += 1
-            if refusal is not None and not (refusal.transient and resends < RESENDS):
+            if refusal is not None and not (refusal.transient and attempt < RESENDS):
                 self._bisect(flight.items, refusal)
                 return
-            if resends >= RESENDS:
-                raise OutcomeUnknown(
-                    f"a batch of {len(flight.items)} {self.route} records was sent {RESENDS} times and did not arrive",
-                    remedy="check the server and the network between, then run the same command again",
-                )
-            fence, uuid = self._begin(flight.items)
-            self._take_off(uuid, fence, flight.items)
+            if attempt < RESENDS:
+                flight = self._take_off(flight.items)
+        raise OutcomeUnknown(
+            f"a batch of {len(flight.items)} {self.route} records was sent {RESENDS} times and did not arrive",
+            remedy="check the server and the network between, then run the same command again",
+        )
 
     def _decide(self, flight: _Flight) -> bool:
         """True when the destination holds the batch after all."""
         commands = [item.command for item in flight.items]
-        written = self.destination.verdict(self.model, flight.fence, commands, fields_of(flight.items))
+        written = self.destination.verdict(self.model, flight.fence, commands, self._read_back(flight.items))
         if written is None:
             batches.void(self.store, flight.uuid, "verdict")
             return False
@@ -125,9 +124,7 @@ class Sender:
             return
         middle = len(items) // 2
         for half in (items[:middle], items[middle:]):
-            fence, uuid = self._begin(half)
-            self._take_off(uuid, fence, half)
-            self._land()
+            self._land(self._take_off(half))
 
     def _hold(self, item: Item, refusal: DestinationRefused) -> None:
         intent = item.intent
@@ -139,16 +136,12 @@ class Sender:
         self.refusals.append(intent.key_ref)
 
 
-def fields_of(items: Sequence[Item]) -> list[str]:
-    """Fields of the whole images, so that the seen image covers what was ever sent."""
-    return sorted({name for item in items for name in item.intent.sent})
-
-
 def settle(store: Store, destination: Destination) -> dict[str, int]:
     """Verdicts on every batch a killed run left open. Returns how many were confirmed and void."""
     counts = {"confirmed": 0, "void": 0}
     for batch in batches.unresolved(store):
-        written = destination.verdict(batch.model, batch.fence, batch.commands, batch.fields)
+        soft = destination.soft_fields(batch.model, batch.fields)
+        written = destination.verdict(batch.model, batch.fence, batch.commands, soft)
         if written is None:
             batches.void(store, batch.uuid, "verdict")
         else:

@@ -3,8 +3,10 @@
 The engine registers one relation per source object; a query may name those and its own CTEs, nothing else.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -12,10 +14,14 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
+from flit_pipeline.specs.sql_safety import condition_problems, query_problems
+
 Base = tuple[str, str]
 """(source object, column)."""
 
 DIALECT = "duckdb"
+
+_UNRESOLVED = re.compile(r"Column '([^']*)' could not be resolved(?: for table: '[^']*')?\. Line: (\d+)")
 
 
 class QueryProblem(Exception):
@@ -37,83 +43,142 @@ class Query:
 
 def bind(sql: str, objects: Mapping[str, list[str]]) -> Query:
     """Bind a query to the source objects (name -> columns). Raises QueryProblem."""
-    try:
-        statements = sqlglot.parse(sql, dialect=DIALECT)
-    except SqlglotError as error:
-        raise QueryProblem(f"not SQL: {_first_line(error)}") from None
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise QueryProblem("rows must be one select statement")
-    tree = statements[0]
-    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
-    for table in tree.find_all(exp.Table):
-        if table.name not in objects and table.name not in ctes:
-            raise QueryProblem(f"{table.name!r} is not a source object; valid: {', '.join(objects)}")
-    schema = {name: dict.fromkeys(columns, "text") for name, columns in objects.items()}
+    tree = _parsed(sql, "not SQL")
+    for problem in query_problems(tree, objects):
+        raise QueryProblem(problem)
+    schema: dict[str, Any] = {name: dict.fromkeys(columns, "text") for name, columns in objects.items()}
     try:
         bound = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=False, identify=False)
     except SqlglotError as error:
-        raise QueryProblem(_first_line(error)) from None
+        raise QueryProblem(_unresolved(error, objects)) from None
     root = build_scope(bound)
-    if root is None:
-        raise QueryProblem("rows must be one select statement")
-    outputs = {name: frozenset(_resolve_output(root, name)) for name in root.expression.named_selects}
-    used: set[Base] = set()
-    for scope in root.traverse():
-        for column in _clause_columns(scope):
-            used |= _resolve(scope, column)
-    read = {table.name for table in bound.find_all(exp.Table)} & set(objects)
-    return Query(outputs, frozenset(used), frozenset(read))
+    if root is None or not isinstance(bound, exp.Query):
+        raise QueryProblem("must be the name of a source object, or one select statement")
+    lineage = _Lineage(root)
+    outputs = {name: frozenset(lineage.output(root, name)) for name in bound.named_selects}
+    return Query(outputs, frozenset(lineage.used()), frozenset(lineage.objects()))
 
 
 def condition_columns(condition: str) -> set[str]:
     """Column names a skip or reject condition reads. Raises QueryProblem."""
+    tree = _parsed(condition, "not a condition")
+    for problem in condition_problems(tree):
+        raise QueryProblem(problem)
+    return {column.parts[0].name for column in tree.find_all(exp.Column)}
+
+
+def _parsed(sql: str, what: str) -> exp.Expr:
     try:
-        tree = sqlglot.parse_one(condition, dialect=DIALECT)
+        statements = sqlglot.parse(sql, dialect=DIALECT)
     except SqlglotError as error:
-        raise QueryProblem(f"not a condition: {_first_line(error)}") from None
-    return {column.name for column in tree.find_all(exp.Column)}
+        raise QueryProblem(f"{what}: {_first_line(error)}") from None
+    if len(statements) != 1 or statements[0] is None:
+        raise QueryProblem(f"{what}: {len(statements)} statements, must be one")
+    return statements[0]
 
 
 def _first_line(error: SqlglotError) -> str:
     return str(error).splitlines()[0].replace("\x1b[4m", "").replace("\x1b[0m", "")
 
 
-def _clause_columns(scope: Scope) -> Iterator[exp.Column]:
-    """Columns of a scope that stand outside its projections."""
-    select = scope.expression
+def _unresolved(error: SqlglotError, objects: Mapping[str, list[str]]) -> str:
+    match = _UNRESOLVED.match(str(error))
+    if match is None:
+        return _first_line(error)
+    column, line = match.groups()
+    holders = [name for name, columns in objects.items() if column in columns]
+    known = f"it stands in {', '.join(holders)}" if holders else "no source object has it"
+    return f"column {column!r} is not found, or stands in several objects (line {line} of the query); {known}"
+
+
+class _Lineage:
+    """Walks the scopes of a bound query."""
+
+    def __init__(self, root: Scope) -> None:
+        self._scopes = list(root.traverse())
+        self._of = {id(scope.expression): scope for scope in self._scopes}
+
+    def objects(self) -> set[str]:
+        """Source objects read anywhere."""
+        tables = (source for scope in self._scopes for source in scope.sources.values())
+        return {table.name for table in tables if isinstance(table, exp.Table)}
+
+    def output(self, scope: Scope, name: str) -> set[Base]:
+        """Source columns an output column is made of."""
+        expression = scope.expression
+        if isinstance(expression, exp.SetOperation):
+            return self._output_of_union(scope, expression, name)
+        if isinstance(expression, exp.Select):
+            chosen = [one for one in expression.selects if one.alias_or_name == name]
+            return {base for one in chosen for base in self._reads(scope, one)}
+        if isinstance(expression, exp.Subquery):
+            inside = [source for source in scope.sources.values() if isinstance(source, Scope)]
+            return {base for inner in inside for base in self.output(inner, name)}
+        return self._reads(scope, expression)
+
+    def _output_of_union(self, scope: Scope, union: exp.SetOperation, name: str) -> set[Base]:
+        found: set[Base] = set()
+        index = union.named_selects.index(name)
+        for branch in scope.set_operation_scopes:
+            names = branch.expression.named_selects
+            if union.args.get("by_name"):
+                found |= self.output(branch, name) if name in names else set()
+            else:
+                found |= self.output(branch, names[index])
+        return found
+
+    def used(self) -> set[Base]:
+        """Source columns read outside projections: they decide which rows there are, and in what order."""
+        found: set[Base] = set()
+        for scope in self._scopes:
+            for clause in _clauses(scope.expression):
+                found |= self._reads(scope, clause)
+        return found
+
+    def _reads(self, scope: Scope, node: exp.Expr) -> set[Base]:
+        """Source columns below a node; a nested select counts with all its outputs."""
+        found: set[Base] = set()
+        for part in _shallow(node):
+            inner = self._of.get(id(part))
+            if isinstance(part, exp.Column):
+                found |= self._resolve(scope, part)
+            elif inner is not None and inner is not scope and isinstance(part, exp.Select | exp.SetOperation):
+                found |= {base for name in part.named_selects for base in self.output(inner, name)}
+        return found
+
+    def _resolve(self, scope: Scope, column: exp.Column) -> set[Base]:
+        """A column, looked up in its scope and then in those around it (correlated selects)."""
+        if not column.table and isinstance(scope.expression, exp.Select):
+            return self.output(scope, column.name) if column.name in scope.expression.named_selects else set()
+        around: Scope | None = scope
+        while around is not None:
+            source = around.sources.get(column.table)
+            if isinstance(source, exp.Table):
+                return {(source.name, column.name)}
+            if isinstance(source, Scope):
+                return self.output(source, column.name)
+            around = around.parent
+        return set()
+
+
+def _clauses(select: exp.Expr) -> Iterator[exp.Expr]:
+    """The parts of a select that are neither projections nor sources."""
     if not isinstance(select, exp.Select):
         return
     for key, part in select.args.items():
-        if key in ("expressions", "with", "with_", "from", "from_") or part is None:
+        if key in ("expressions", "with_", "from_", "laterals") or not part:
             continue
         for node in part if isinstance(part, list) else [part]:
-            if isinstance(node, exp.Expr):
-                yield from (column for column in node.find_all(exp.Column) if _inside(column, scope))
+            if isinstance(node, exp.Join):
+                yield from (on for on in [node.args.get("on"), *node.args.get("using", ())] if isinstance(on, exp.Expr))
+            elif isinstance(node, exp.Expr):
+                yield node
 
 
-def _inside(column: exp.Column, scope: Scope) -> bool:
-    return column.table in scope.sources
-
-
-def _resolve(scope: Scope, column: exp.Column) -> set[Base]:
-    source = scope.sources.get(column.table)
-    if isinstance(source, exp.Table):
-        return {(source.name, column.name)}
-    if isinstance(source, Scope):
-        return _resolve_output(source, column.name)
-    return set()
-
-
-def _resolve_output(scope: Scope, name: str) -> set[Base]:
-    if scope.set_operation_scopes:
-        index = scope.expression.named_selects.index(name)
-        found: set[Base] = set()
-        for branch in scope.set_operation_scopes:
-            found |= _resolve_output(branch, branch.expression.named_selects[index])
-        return found
-    found = set()
-    for projection in scope.expression.selects:
-        if projection.alias_or_name == name:
-            for column in projection.find_all(exp.Column):
-                found |= _resolve(scope, column)
-    return found
+def _shallow(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The nodes below one, down to nested selects and not into them."""
+    yield node
+    if isinstance(node, exp.Select | exp.SetOperation):
+        return
+    for child in node.iter_expressions():
+        yield from _shallow(child)

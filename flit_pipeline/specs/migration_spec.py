@@ -3,11 +3,13 @@
 A *route* is one way in which source rows become records of a destination model; the unit of mapping.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from flit_pipeline.specs.grammar import Columns, Strict
+from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
+from flit_pipeline.specs.yaml_text import Where
 
 FieldType = Literal[
     "char", "text", "html", "integer", "float", "monetary", "boolean", "date", "datetime", "selection", "many2one",
@@ -30,48 +32,65 @@ class Owners(Strict):
 class MigrationFile(Strict):
     """``migration.yaml``. ``ignored_objects``: source objects without a route, each with the reason."""
 
-    title: str
-    source: str
+    title: Text
+    source: Name
     destination: Literal["odoo", "dynamics"]
     owners: Owners | None = None
-    ignored_objects: dict[str, str] = Field(default_factory=dict)
-    batch_size: int = 500
+    ignored_objects: dict[str, Text] = Field(default_factory=dict)
+    batch_size: Count = 500
 
 
 class NewField(Strict):
     """Schema this migration adds to a model. ``label`` keeps the seed's own name for the field."""
 
     type: FieldType
-    label: str
+    label: Text
     relation: str | None = None
     selection: dict[str, str] = Field(default_factory=dict)
-    index: bool = False
+    index: Switch = False
     help: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "NewField":
+        found: list[tuple[Where, str]] = []
         if self.type in ("many2one", "many2many") and not self.relation:
-            raise ValueError(f"a {self.type} needs a relation (the model it points at)")
-        if (self.type == "selection") != bool(self.selection):
-            raise ValueError("selection: values stand with type selection, and only there")
+            found.append((("relation",), f"the key is missing: a {self.type} names the model it points at"))
+        if self.relation and self.type not in ("many2one", "many2many"):
+            found.append((("relation",), "stands with type many2one or many2many only"))
+        if self.type == "selection" and not self.selection:
+            found.append((("selection",), "the key is missing: a selection lists its values, {value: name}"))
+        if self.selection and self.type != "selection":
+            found.append((("selection",), "stands with type selection only"))
+        if found:
+            raise Broken(found)
         return self
 
 
 class Derive(Strict):
     """A look-up value taken from a column, folded by a transform first."""
 
-    from_: Columns = Field(alias="from")
+    from_: SomeColumns = Field(alias="from")
     via: str | None = None
+
+    @model_validator(mode="after")
+    def _joined(self) -> "Derive":
+        if len(self.from_) > 1 and self.via is None:
+            raise Broken([(("from",), SEVERAL)])
+        return self
 
 
 def _as_derive(value: Any) -> Any:
-    return {"from": value} if isinstance(value, str) else value
+    return {"from": value} if isinstance(value, str | list) else value
+
+
+SEVERAL = "several columns need a via that makes one value of them, e.g. full_name or join_comma"
 
 
 class FieldRule(Strict):
     """What one destination field gets. Exactly one of from | const | ref | refs | lookup | owner | xmlid.
 
     ``from`` + ``via`` (named transform) + ``map`` (value table, ``else``: reject | null | keep | a value);
+    ``pick``: which row of a collapsed route gives the value;
     ``const``: fixed text, typed by the destination; ``ref``: the record of another route with the same key columns;
     ``refs``: a list of such; ``lookup``: an existing record of the destination found ``by`` its fields;
     ``owner``: a staff key, resolved by e-mail; ``xmlid``: a record the destination's own modules ship.
@@ -93,28 +112,47 @@ class FieldRule(Strict):
 
     @property
     def kind(self) -> str:
-        """Which of the seven forms this rule has."""
+        """Which of the seven forms this rule has; several, with commas between them, where the spec is wrong."""
         forms = {
             "from": self.from_, "const": self.const is not None, "ref": self.ref, "refs": self.refs,
             "lookup": self.lookup, "owner": self.owner, "xmlid": self.xmlid,
         }  # fmt: skip
-        given = [name for name, value in forms.items() if value]
-        return given[0] if len(given) == 1 else ",".join(given)
+        return ", ".join(name for name, value in forms.items() if value)
+
+    @property
+    def targets(self) -> list[str]:
+        """Routes whose records this rule points at."""
+        return [self.ref] if self.ref else self.refs
 
     @model_validator(mode="after")
     def _one_form(self) -> "FieldRule":
-        if self.kind not in ("from", "const", "ref", "refs", "lookup", "owner", "xmlid"):
-            found = f"found {self.kind}" if self.kind else "found none"
-            raise ValueError(f"give exactly one of from, const, ref, refs, lookup, owner, xmlid; {found}")
-        if self.lookup and not self.by:
-            raise ValueError("a lookup needs by: {field: column}")
-        if self.map and self.otherwise is None:
-            raise ValueError("a map needs else: reject, null, keep or a value (what a value outside the table becomes)")
-        if self.otherwise is not None and not (self.map or self.lookup):
-            raise ValueError("else stands with map or lookup only")
-        if self.kind != "from" and (self.via or self.map or self.pick):
-            raise ValueError("via, map and pick stand with from only")
+        found = list(self._broken())
+        if found:
+            raise Broken(found)
         return self
+
+    def _broken(self) -> Iterator[tuple[Where, str]]:
+        if self.kind not in FORMS:
+            yield (), f"give exactly one of {', '.join(FORMS)}; found {self.kind or 'none'}"
+            return
+        if self.kind != "from":
+            for name, value in (("via", self.via), ("pick", self.pick), ("map", self.map)):
+                if value:
+                    yield (name,), f"stands with from only, not with {self.kind}"
+        if len(self.from_) > 1 and self.via is None:
+            yield ("from",), SEVERAL
+        if self.key is not None and not self.targets:
+            yield ("key",), f"stands with ref and refs only, not with {self.kind}"
+        if self.lookup and not self.by:
+            yield ("by",), "the key is missing: a lookup finds its record by: {field: column}"
+        if self.by and not self.lookup:
+            yield ("by",), f"stands with lookup only, not with {self.kind}"
+        if self.map and self.otherwise is None:
+            yield ("else",), "the key is missing: reject, null, keep or a value for what the map does not list"
+        if self.otherwise is not None and self.lookup and self.otherwise not in ("reject", "null"):
+            yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'null'"
+        if self.otherwise is not None and not (self.map or self.lookup):
+            yield ("else",), "stands with map and lookup only"
 
     @property
     def columns(self) -> list[str]:
@@ -123,10 +161,13 @@ class FieldRule(Strict):
         return [*found, *(c for c in (self.key, self.owner) if c)]
 
 
+FORMS = ("from", "const", "ref", "refs", "lookup", "owner", "xmlid")
+
+
 class RouteKey(Strict):
     """Columns that identify a record of the route, folded by ``via`` where spelling varies."""
 
-    from_: Columns = Field(alias="from")
+    from_: SomeColumns = Field(alias="from")
     via: str | None = None
 
 
@@ -137,8 +178,8 @@ def _as_key(value: Any) -> Any:
 class Reject(Strict):
     """A row that meets ``when`` (SQL over the route's columns) goes to quarantine, with the remedy for a person."""
 
-    when: str
-    remedy: str
+    when: Text
+    remedy: Text
 
 
 class Route(Strict):
@@ -146,24 +187,38 @@ class Route(Strict):
 
     ``rows``: a source object's name, or SQL whose ``_rows_<object>`` columns name the source rows of each record.
     ``key``: see RouteKey. ``collapse``: several rows of one key become one record. ``skip``: rule name -> SQL
-    condition; rows leave only by a named rule. ``order``: columns that fix the order of writing.
-    ``one_lane``: the ref whose record is the parent document.
+    condition; rows leave only by a named rule. ``order``: columns that fix the order of writing, and which row of a
+    collapsed record is the first.
     """
 
     seed: str | None = None
-    rows: str
+    rows: Text
     key: Annotated[RouteKey, BeforeValidator(_as_key)]
-    collapse: bool = False
-    skip: dict[str, str] = Field(default_factory=dict)
-    reject: dict[str, Reject] = Field(default_factory=dict)
+    collapse: Switch = False
+    skip: dict[Name, Text] = Field(default_factory=dict)
+    reject: dict[Name, Reject] = Field(default_factory=dict)
     order: Columns = Field(default_factory=list)
     fields: dict[str, FieldRule]
+
+    @model_validator(mode="after")
+    def _collapses(self) -> "Route":
+        found: list[tuple[Where, str]] = []
+        if self.collapse and not self.order:
+            found.append((("order",), "the key is missing: it says which of the collapsed rows is the first"))
+        for name, rule in self.fields.items():
+            if rule.pick and not self.collapse:
+                found.append((("fields", name, "pick"), "stands in a route with collapse: true only"))
+            elif rule.pick not in (None, "first"):
+                found.append((("fields", name, "pick"), f"{rule.pick!r} is not supported yet; write 'first'"))
+        if found:
+            raise Broken(found)
+        return self
 
 
 class ModelFile(Strict):
     """One file per destination model. ``ignored``: object -> column -> reason it does not move."""
 
-    model: str
+    model: Text
     creates: dict[str, NewField] = Field(default_factory=dict)
-    routes: dict[str, Route]
-    ignored: dict[str, dict[str, str]] = Field(default_factory=dict)
+    routes: dict[Name, Route]
+    ignored: dict[str, dict[str, Text]] = Field(default_factory=dict)

@@ -4,21 +4,37 @@ No source is tied to one access path: each object says how it is read over REST 
 practice's environment decides which one is used (``FLIT_<SYSTEM>_URL`` or ``FLIT_<SYSTEM>_EXPORTS``).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from flit_pipeline.specs.grammar import Columns, Strict
+from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
+from flit_pipeline.specs.yaml_text import Where
 
 CellType = Literal["text", "integer", "decimal", "date", "datetime", "boolean"]
 Privacy = Literal["key", "identity", "contact", "health", "money", "practice", "technical"]
 
 
+def _is_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone; write an IANA name such as Europe/Istanbul") from None
+    return value
+
+
+def _is_region(value: str) -> str:
+    if len(value) != 2 or not (value.isascii() and value.isalpha() and value.isupper()):
+        raise ValueError(f"{value!r} is not a region; write two capital letters such as TR")
+    return value
+
+
 class Locale(Strict):
     """How the source writes things. ``zone``: IANA name of local times that carry no zone."""
 
-    region: str
-    zone: str
+    region: Annotated[str, AfterValidator(_is_region)]
+    zone: Annotated[str, AfterValidator(_is_zone)]
     decimal: Literal["comma", "point"] = "point"
     language: str = "en"
 
@@ -32,7 +48,7 @@ class Cell(Strict):
 
     type: CellType = "text"
     privacy: Privacy
-    required: bool = False
+    required: Switch = False
     names: Columns = Field(default_factory=list)
     values: list[str] = Field(default_factory=list)
     bad: Literal["quarantine", "empty"] = "quarantine"
@@ -42,16 +58,16 @@ class Cell(Strict):
 class Derived(Strict):
     """A column the engine adds after validation, for joins and filters that SQL would get wrong (folding)."""
 
-    from_: Columns = Field(alias="from")
+    from_: SomeColumns = Field(alias="from")
     via: str
 
 
 class Rest(Strict):
     """One REST collection. ``page``: ``?page=N&page_size=M``; ``cursor``: ``?cursor=TOKEN&limit=M``."""
 
-    path: str
+    path: Text
     paging: Literal["page", "cursor"]
-    page_size: int = 200
+    page_size: Count = 200
     rows: str = "data"
     total: str = "total"
     next: str = "next_cursor"
@@ -61,7 +77,7 @@ class Rest(Strict):
 class Csv(Strict):
     """Export files of one object: glob patterns below the exports folder, compared without case."""
 
-    files: Columns
+    files: SomeColumns
 
 
 class SourceObject(Strict):
@@ -71,21 +87,24 @@ class SourceObject(Strict):
     modified: str | None = None
     rest: Rest | None = None
     csv: Csv | None = None
-    fields: dict[str, Cell]
-    derived: dict[str, Derived] = Field(default_factory=dict)
+    fields: dict[Name, Cell]
+    derived: dict[Name, Derived] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _columns_exist(self) -> "SourceObject":
         known = ", ".join(self.fields)
+        found: list[tuple[Where, str]] = []
         for role, column in (("key", self.key), ("modified", self.modified)):
             if column is not None and column not in self.fields:
-                raise ValueError(f"{role} {column!r} is not one of the fields: {known}")
+                found.append(((role,), f"{column!r} is not one of the fields: {known}"))
         for name, derived in self.derived.items():
             if name in self.fields:
-                raise ValueError(f"derived column {name!r} hides the field of that name")
+                found.append((("derived", name), "hides the field of that name; choose another"))
             for column in derived.from_:
                 if column not in self.fields:
-                    raise ValueError(f"derived column {name!r} reads {column!r}, which is not one of: {known}")
+                    found.append((("derived", name, "from"), f"{column!r} is not one of the fields: {known}"))
+        if found:
+            raise Broken(found)
         return self
 
     @property
@@ -97,8 +116,8 @@ class SourceObject(Strict):
 class SourceSpec(Strict):
     """A whole source system. ``clock``: path whose reply names the source's time (else the HTTP Date header)."""
 
-    system: str
-    title: str
+    system: Name
+    title: Text
     locale: Locale
     clock: str | None = None
-    objects: dict[str, SourceObject]
+    objects: dict[Name, SourceObject]

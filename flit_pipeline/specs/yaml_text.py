@@ -1,8 +1,10 @@
 """YAML read with every scalar as text, duplicate keys refused, and the line of every key kept.
 
-``011``, ``no`` and ``12:30`` are codes here, never numbers: types come from the schema of the destination.
+``011``, ``no`` and ``12:30`` are codes here, never numbers: types come from the schema of the destination. Anchors,
+aliases, tags and second documents are refused: what a person signs stands in the file as it is read.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,11 @@ import yaml
 from flit_pipeline.errors import SpecError
 
 Where = tuple[str | int, ...]
+
+MAX_DEPTH = 40
+
+FAST: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""libyaml where the platform has it: ten times quicker, but its sentences about errors say less."""
 
 
 @dataclass(frozen=True)
@@ -35,45 +42,105 @@ class Document:
 
 
 def read_yaml(path: Path, *, name: str | None = None) -> Document:
-    """Read one file. Raises SpecError naming file and line for broken YAML, duplicate keys or an empty file."""
+    """Read one file. Raises SpecError, file and line named, when it is unreadable, broken, empty or uses what is
+    refused here.
+    """
     file = name or path.name
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError([f"{file}:1: the file does not exist"]) from None
-    except UnicodeDecodeError:
-        raise SpecError([f"{file}:1: the file is not UTF-8; save it as UTF-8"]) from None
+    except OSError as error:
+        raise SpecError([f"{file}:1: the file cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SpecError([f"{file}:{line}: the file is not UTF-8; save it as UTF-8"]) from None
     try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        reading = _Reading(file, yaml.parse(text, Loader=FAST))
+    except yaml.YAMLError:  # read again for the better sentence and the exact line
+        reading = _read_slowly(file, text)
+    if reading.problems:
+        raise SpecError(reading.problems)
+    return Document(file, reading.value, reading.lines)
+
+
+def _read_slowly(file: str, text: str) -> "_Reading":
+    try:
+        return _Reading(file, yaml.parse(text, Loader=yaml.BaseLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SpecError([f"{file}:{line}: not YAML: {error.problem}"]) from None
-    if node is None:
-        raise SpecError([f"{file}:1: the file is empty"])
-    lines: dict[Where, int] = {}
-    problems: list[str] = []
-    value = _plain(node, (), file, lines, problems)
-    if problems:
-        raise SpecError(problems)
-    return Document(file, value, lines)
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise SpecError([f"{file}:{line}: not YAML: the character #x{error.character:04x} is not text"]) from None
 
 
-def _plain(node: yaml.Node, where: Where, file: str, lines: dict[Where, int], problems: list[str]) -> Any:
-    lines.setdefault(where, node.start_mark.line + 1)
-    if isinstance(node, yaml.ScalarNode):
-        return node.value
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*where, i), file, lines, problems) for i, item in enumerate(node.value)]
-    result: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            problems.append(f"{file}:{line}: a key must be plain text")
-            continue
-        key = key_node.value
-        if key in result:
-            problems.append(f"{file}:{line}: key {key!r} stands twice; first on line {lines[(*where, key)]}")
-            continue
-        lines[(*where, key)] = line
-        result[key] = _plain(value_node, (*where, key), file, lines, problems)
-    return result
+class _Reading:
+    """One pass over the events of a file: the value, the lines, and the problems found on the way."""
+
+    def __init__(self, file: str, events: Iterator[Any]) -> None:
+        self.file = file
+        self.lines: dict[Where, int] = {}
+        self.problems: list[str] = []
+        self.value: Any = None
+        self._events = events
+        documents = 0
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents == 2:
+                    self._problem(event, "a second document begins here; keep one document a file")
+                    break
+                self.value = self._node(next(events), ())
+        if not documents or self.value == "":
+            self.problems.append(f"{file}:1: the file is empty")
+
+    def _node(self, event: Any, where: Where) -> Any:
+        self.lines.setdefault(where, event.start_mark.line + 1)
+        if len(where) > MAX_DEPTH:
+            raise SpecError([f"{self.file}:{event.start_mark.line + 1}: nested deeper than {MAX_DEPTH} levels"])
+        if isinstance(event, yaml.AliasEvent):
+            self._problem(event, f"the alias *{event.anchor} is not read here; write the value out")
+            return ""
+        if event.anchor:
+            self._problem(event, f"the anchor &{event.anchor} is not read here; write the value out where it is used")
+        if event.tag:
+            self._problem(event, f"the tag {event.tag} is not read here; every value is text")
+        if isinstance(event, yaml.ScalarEvent):
+            return event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            return self._list(where)
+        return self._block(where)
+
+    def _list(self, where: Where) -> list[Any]:
+        result: list[Any] = []
+        for event in self._events:
+            if isinstance(event, yaml.SequenceEndEvent):
+                break
+            result.append(self._node(event, (*where, len(result))))
+        return result
+
+    def _block(self, where: Where) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for event in self._events:
+            if isinstance(event, yaml.MappingEndEvent):
+                break
+            key, line = self._key(event, where), event.start_mark.line + 1
+            if key is None or key in result:
+                if key is not None:
+                    self._problem(event, f"key {key!r} stands twice; first on line {self.lines[(*where, key)]}")
+                self._node(next(self._events), (*where, "?"))
+                continue
+            self.lines[(*where, key)] = line
+            result[key] = self._node(next(self._events), (*where, key))
+        return result
+
+    def _key(self, event: Any, where: Where) -> str | None:
+        if not isinstance(event, yaml.ScalarEvent):
+            self._problem(event, "a key must be plain text")
+            self._node(event, (*where, "?"))
+            return None
+        return str(event.value)
+
+    def _problem(self, event: Any, text: str) -> None:
+        self.problems.append(f"{self.file}:{event.start_mark.line + 1}: {text}")

@@ -24,16 +24,16 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
         for rows in _pages(work, route.name):
             here += len(rows)
             names = [name for name, kind in destination.field_types(route.model).items() if kind in LINKS]
-            used = sorted({name for _, _, seen in rows for name in seen} & set(names))
+            used = sorted({name for _, _, sent in rows for name in sent} & set(names))
             found = destination.read(route.model, [row[1] for row in rows], ["id", *used])
             missing += sum(1 for _, dest_id, _ in rows if dest_id not in found)
             links += sum(
                 1
-                for _, dest_id, seen in rows
+                for _, dest_id, sent in rows
                 if dest_id in found
                 for name in used
-                if name in seen
-                and destination.canonical(route.model, name, seen[name])
+                if name in sent
+                and destination.canonical(route.model, name, sent[name])
                 and not destination.canonical(route.model, name, found[dest_id][name])
             )
         counts[route.name] = (here, there)
@@ -47,11 +47,11 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
 
 
 def _pages(work: Workspace, route: str) -> Iterator[list[tuple[str, int, dict[str, object]]]]:
-    """(key_ref, destination id, seen image) of a route's records, in pages."""
+    """(key_ref, destination id, sent image) of a route's records, in pages."""
     last = ""
     while True:
         query = (
-            select(record.c.key_ref, record.c.dest_id, intent.c.seen)
+            select(record.c.key_ref, record.c.dest_id, intent.c.sent)
             .join(intent, (intent.c.batch == record.c.last_batch) & (intent.c.ord == record.c.last_ord))
             .where(record.c.route == route, record.c.key_ref > last)
             .order_by(record.c.key_ref)
@@ -61,5 +61,5 @@ def _pages(work: Workspace, route: str) -> Iterator[list[tuple[str, int, dict[st
             rows = connection.execute(query).all()
         if not rows:
             return
-        yield [(row.key_ref, row.dest_id, work.vault.open(row.seen) if row.seen else {}) for row in rows]
+        yield [(row.key_ref, row.dest_id, work.vault.open(row.sent)[1]) for row in rows]
         last = rows[-1].key_ref

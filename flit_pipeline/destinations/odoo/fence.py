@@ -11,7 +11,13 @@ from typing import Any
 
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import FENCE, FENCE_FIELD, KEY, WRITE, slot
-from flit_pipeline.errors import DestinationRefused, DestinationUnavailable, OutcomeUnknown, ProofFailed
+from flit_pipeline.errors import (
+    DestinationRefused,
+    DestinationUnavailable,
+    IdentityMismatch,
+    OutcomeUnknown,
+    ProofFailed,
+)
 from flit_pipeline.results import Command, Written
 
 VERDICT_TRIES = 6
@@ -44,7 +50,8 @@ class Fences:
     ) -> list[Written] | None:
         """What stands under the fence, or None when nothing does and nothing ever can.
 
-        Raises DestinationUnavailable when the server does not answer: ask again later.
+        Raises DestinationUnavailable when the server does not answer: ask again later; IdentityMismatch when the
+        fence is gone and the records stand: a ledger put back from a backup does not know what it swept since.
         """
         for _ in range(VERDICT_TRIES):
             rows = self._client.read(WRITE, "search", domain=[[FENCE_FIELD, "=", fence]], order="id")
@@ -52,12 +59,12 @@ class Fences:
                 read: dict[str, Any] = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}}
                 made = self._client.read(WRITE, "web_read", ids=rows, specification=read)[0][slot(model)]
                 return self._match(model, commands, made, fields)
-            if not self._client.read(FENCE, "search", domain=[["id", "=", fence]]):
-                return None
-            try:
-                self._client.write(FENCE, "unlink", ids=[fence])
-            except (DestinationRefused, OutcomeUnknown):
-                continue  # refused: the batch committed meanwhile; reply lost: look again
+            if self._client.read(FENCE, "search", domain=[["id", "=", fence]]):
+                try:
+                    self._client.write(FENCE, "unlink", ids=[fence])
+                except (DestinationRefused, OutcomeUnknown):
+                    continue  # refused: the batch committed meanwhile; reply lost: look again
+            self._nothing_stands(model, commands)
             return None
         raise DestinationUnavailable(
             "Odoo was asked for the verdict on a batch and neither kept nor deleted its fence",
@@ -77,6 +84,15 @@ class Fences:
         """All fences of this ledger that the server holds."""
         return list(self._client.read(FENCE, "search", domain=[["x_name", "=", self._owner]], order="id"))
 
+    def _nothing_stands(self, model: str, commands: Sequence[Command]) -> None:
+        keys = [c.key for c in commands if c.dest_id is None]
+        there = self._client.read(model, "search_count", domain=[[KEY, "in", keys]]) if keys else 0
+        if there:
+            raise IdentityMismatch(
+                f"a batch of {len(keys)} {model} records has no fence left, and {there} of its records stand in Odoo",
+                remedy="the ledger is older than the destination: put the newest ledger back, or roll back from there",
+            )
+
     def _match(
         self, model: str, commands: Sequence[Command], made: Sequence[dict[str, Any]], fields: Sequence[str]
     ) -> list[Written]:
@@ -93,7 +109,8 @@ class Fences:
             row = by_key.get(command.key) if command.dest_id is None else by_id.get(command.dest_id)
             if row is not None:
                 found.append(Written(n, row["id"], {name: row[name] for name in fields}))
-        if len(found) != len(commands):
+        creates = len(commands) - len(updated)
+        if len(found) != len(commands) or len(by_key) != creates:
             raise ProofFailed(
                 f"{model}: Odoo confirmed a batch of {len(commands)} records and holds {len(found)} of them",
                 ["records were deleted at once by an automation, or hidden by a record rule from the API user"],

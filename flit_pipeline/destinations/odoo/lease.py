@@ -1,7 +1,8 @@
 """Who may write: one lease and one ledger per migration, kept in the destination (``ir.config_parameter``).
 
 The key of a parameter is unique in the database, so creating it is the atomic act of taking the lease. A lease whose
-holder is dead on this machine, or whose heartbeat is older than STALE, is taken over; any other is refused.
+holder is dead on this machine, or whose heartbeat is older than STALE, is taken over; any other is refused. Ages are
+told by the server's clock alone: two laptops whose clocks differ must not both believe that they hold it.
 """
 
 import json
@@ -9,13 +10,14 @@ import os
 import socket
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import LEASE_PARAMETER, LEDGER_PARAMETER
-from flit_pipeline.errors import DestinationRefused, IdentityMismatch, LeaseHeld
+from flit_pipeline.errors import AccessRefused, DestinationRefused, IdentityMismatch, LeaseHeld, RunAgain
 
 STALE_SECONDS = 300.0
 BEAT_SECONDS = 30.0
@@ -24,21 +26,25 @@ MODEL = "ir.config_parameter"
 
 @dataclass(frozen=True)
 class Holder:
-    """A process: machine, process id, and when it started (a reused process id is another process)."""
+    """A process: machine, process id, and when it started (a reused process id is another process).
+
+    ``machine`` tells one boot of one machine (and one container on it) from any other: host names repeat.
+    """
 
     host: str
     pid: int
     started: str
     token: str
+    machine: str = ""
 
     @classmethod
     def me(cls) -> "Holder":
         """This process."""
-        return cls(socket.gethostname(), os.getpid(), _started(os.getpid()), uuid.uuid4().hex)
+        return cls(socket.gethostname(), os.getpid(), _started(os.getpid()), uuid.uuid4().hex, _machine())
 
     def dead(self) -> bool:
-        """True when it ran on this machine and is gone."""
-        return self.host == socket.gethostname() and _started(self.pid) != self.started
+        """True when it ran on this machine since its last start and is gone."""
+        return bool(self.machine) and self.machine == _machine() and _started(self.pid) != self.started
 
 
 class Lease:
@@ -48,7 +54,6 @@ class Lease:
         self._client, self._ledger = client, ledger
         self._lease, self._owner = f"{LEASE_PARAMETER}.{migration}", f"{LEDGER_PARAMETER}.{migration}"
         self._me = Holder.me()
-        self._id: int | None = None
         self._last_beat = 0.0
 
     def claim(self, foreign_keys: int) -> None:
@@ -65,7 +70,7 @@ class Lease:
         if not rows:
             self._create(self._owner, self._ledger)
             rows = self._parameter(self._owner)
-        if rows[0]["value"] != self._ledger:
+        if not rows or rows[0]["value"] != self._ledger:
             raise IdentityMismatch(
                 "the destination was loaded by another ledger (another FLIT_HOME or a copy of the database)",
                 remedy="use the FLIT_HOME that loaded it, or roll that migration back from there first",
@@ -73,16 +78,13 @@ class Lease:
 
     def take(self) -> None:
         """Take the lease, or take over a dead one. Raises LeaseHeld."""
-        value = json.dumps({**self._me.__dict__, "ledger": self._ledger, "beat": time.time()})
         for _ in range(3):
-            if self._create(self._lease, value):
-                self._id = self._parameter(self._lease)[0]["id"]
+            if self._create(self._lease, self._value()):
                 self._last_beat = time.monotonic()
                 return
             for row in self._parameter(self._lease):
-                held = _parse(row["value"])
-                holder = Holder(held["host"], held["pid"], held["started"], held["token"])
-                age = time.time() - held["beat"]
+                holder = _parse(row["value"])
+                age = self._age(row)
                 if not holder.dead() and age < STALE_SECONDS:
                     raise LeaseHeld(
                         f"process {holder.pid} on machine {holder.host!r} writes this migration, last heard "
@@ -96,31 +98,50 @@ class Lease:
         """Renew between batches, at most every BEAT_SECONDS. Raises LeaseHeld when it was taken over."""
         if time.monotonic() - self._last_beat < BEAT_SECONDS:
             return
+        lost = LeaseHeld("the lease on the destination was taken over by another process", remedy="run one at a time")
         rows = self._parameter(self._lease)
-        if not rows or _parse(rows[0]["value"])["token"] != self._me.token:
-            raise LeaseHeld(
-                "the lease on the destination was taken over by another process", remedy="run one at a time"
-            )
-        value = json.dumps({**self._me.__dict__, "ledger": self._ledger, "beat": time.time()})
-        self._client.write(MODEL, "write", ids=[rows[0]["id"]], vals={"value": value})
+        if not rows or _parse(rows[0]["value"]).token != self._me.token:
+            raise lost
+        try:
+            self._client.write(MODEL, "write", ids=[rows[0]["id"]], vals={"value": self._value()})
+        except DestinationRefused:
+            raise lost from None  # removed between the two calls
         self._last_beat = time.monotonic()
 
     def release(self) -> None:
-        """Give the lease back, if it is still ours."""
-        for row in self._parameter(self._lease):
-            if _parse(row["value"])["token"] == self._me.token:
-                self._remove(row["id"])
+        """Give the lease back, if it is still ours.
+
+        A server that does not answer is left alone: the lease of a process that ended is taken over, and the error
+        that ended it must not be hidden by another one.
+        """
+        try:
+            for row in self._parameter(self._lease):
+                if _parse(row["value"]).token == self._me.token:
+                    self._remove(row["id"])
+        except RunAgain:
+            return
+
+    def _value(self) -> str:
+        return json.dumps({**asdict(self._me), "ledger": self._ledger, "beat": time.time()})
+
+    def _age(self, row: dict[str, Any]) -> float:
+        """Seconds since the lease was last written, both moments by the server's clock."""
+        written = datetime.fromisoformat(row["write_date"]).replace(tzinfo=UTC)
+        return (self._client.clock() - written).total_seconds()
 
     def _parameter(self, key: str) -> list[dict[str, Any]]:
-        return list(self._client.read(MODEL, "search_read", domain=[["key", "=", key]], fields=["value"]))
+        fields = ["value", "write_date"]
+        return list(self._client.read(MODEL, "search_read", domain=[["key", "=", key]], fields=fields))
 
     def _create(self, key: str, value: str) -> bool:
         if self._parameter(key):
             return False
         try:
             self._client.write(MODEL, "create", vals_list=[{"key": key, "value": value}])
-        except DestinationRefused:
-            return False
+        except DestinationRefused as refused:
+            if refused.rule == "access_refused":
+                raise AccessRefused("the lease was to be kept in ir.config_parameter", remedy=refused.remedy) from None
+            return False  # the key stands there: another process was faster
         return True
 
     def _remove(self, identity: int) -> None:
@@ -130,18 +151,28 @@ class Lease:
             return  # another process removed it in the same moment
 
 
-def _parse(value: str) -> dict[str, Any]:
-    blank = {"host": "", "pid": 0, "started": "", "token": "", "beat": 0.0}
+def _parse(value: str) -> Holder:
+    """Who holds the lease; a value that is not ours names nobody, and only its age counts."""
     try:
         held = json.loads(value)
-    except ValueError:
-        return blank
-    return {**blank, **held} if isinstance(held, dict) else blank
+        host, started, token, machine = (str(held[name]) for name in ("host", "started", "token", "machine"))
+        return Holder(host, int(held["pid"]), started, token, machine)
+    except (ValueError, TypeError, KeyError):
+        return Holder("", 0, "", "")
+
+
+def _machine() -> str:
+    """This boot of this machine and this process namespace; '' where the kernel does not tell."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:
-    """Start time of a process as the kernel counts it, '' where it is gone."""
+    """Start time of a process as the kernel counts it, '' where it is gone (or ended and not yet reaped)."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return "" if stat[0] in "ZX" else stat[19]
     except (OSError, IndexError):
         return ""

@@ -6,46 +6,56 @@ from typing import Any
 from flit_pipeline.destinations.base import LookupKey
 from flit_pipeline.destinations.odoo.client import OdooClient
 
-PAGE = 2000
+WHOLE = 10_000
+"""A table of up to this many rows is read once, whole: res.country.state holds 1,977 and costs one call of 60 ms."""
+
+Values = tuple[str, ...]
 
 
-def lookups(client: OdooClient, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
-    """Ids by look-up key; None where nothing or more than one record fits. One read per (model, fields)."""
-    found: dict[LookupKey, int | None] = {}
-    groups: dict[tuple[str, tuple[str, ...]], list[LookupKey]] = {}
-    for key in wanted:
-        groups.setdefault((key.model, tuple(path for path, _ in key.by)), []).append(key)
-    for (model, paths), keys in groups.items():
-        index: dict[tuple[str, ...], list[int]] = {}
-        domain: list[Any] = [[path, "in", sorted({dict(k.by)[path] for k in keys})] for path in paths]
-        for path_rows in _rows(client, model, domain, paths):
-            index.setdefault(path_rows[0], []).append(path_rows[1])
-        for key in keys:
-            ids = index.get(tuple(value for _, value in key.by), [])
-            found[key] = ids[0] if len(ids) == 1 else None
-    return found
+class LookupTables:
+    """Looks records up by the values of their fields; small tables are kept for the life of the connection."""
 
+    def __init__(self, client: OdooClient) -> None:
+        self._client = client
+        self._kept: dict[tuple[str, tuple[str, ...]], dict[Values, list[int]]] = {}
 
-def _rows(
-    client: OdooClient, model: str, domain: list[Any], paths: tuple[str, ...]
-) -> list[tuple[tuple[str, ...], int]]:
-    roots = sorted({path.split(".")[0] for path in paths})
-    rows = client.read(model, "search_read", domain=domain, fields=roots, order="id")
-    related: dict[str, dict[int, str]] = {}
-    for path in paths:
-        if "." in path:
-            root, leaf = path.split(".")
-            kind = client.read(model, "fields_get", allfields=[root], attributes=["relation"])[root]["relation"]
-            ids = sorted({row[root][0] for row in rows if row[root]})
-            values = client.read(kind, "read", ids=ids, fields=[leaf])
-            related[path] = {row["id"]: str(row[leaf]) for row in values}
-    result = []
-    for row in rows:
-        values = tuple(
-            related[path].get(row[path.split(".")[0]][0], "") if "." in path else str(row[path]) for path in paths
-        )
-        result.append((values, row["id"]))
-    return result
+    def find(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
+        """Ids by look-up key; None where nothing or more than one record fits."""
+        found: dict[LookupKey, int | None] = {}
+        groups: dict[tuple[str, tuple[str, ...]], list[LookupKey]] = {}
+        for key in wanted:
+            groups.setdefault((key.model, tuple(path for path, _ in key.by)), []).append(key)
+        for (model, paths), keys in groups.items():
+            index = self._index(model, paths, keys)
+            for key in keys:
+                ids = index.get(tuple(value for _, value in key.by), [])
+                found[key] = ids[0] if len(ids) == 1 else None
+        return found
+
+    def _index(self, model: str, paths: tuple[str, ...], keys: Sequence[LookupKey]) -> dict[Values, list[int]]:
+        if (model, paths) in self._kept:
+            return self._kept[model, paths]
+        if self._client.read(model, "search_count", domain=[]) <= WHOLE:
+            self._kept[model, paths] = self._read(model, paths, [])
+            return self._kept[model, paths]
+        return self._read(model, paths, [[path, "in", sorted({dict(k.by)[path] for k in keys})] for path in paths])
+
+    def _read(self, model: str, paths: tuple[str, ...], domain: list[Any]) -> dict[Values, list[int]]:
+        roots = sorted({path.split(".")[0] for path in paths})
+        rows = self._client.read(model, "search_read", domain=domain, fields=roots, order="id", load=None)
+        leaves = {path: self._leaf(model, path, rows) for path in paths if "." in path}
+        index: dict[Values, list[int]] = {}
+        for row in rows:
+            values = tuple(leaves[p].get(row[p.split(".")[0]], "") if "." in p else str(row[p]) for p in paths)
+            index.setdefault(values, []).append(row["id"])
+        return index
+
+    def _leaf(self, model: str, path: str, rows: Sequence[dict[str, Any]]) -> dict[int, str]:
+        """Values of ``country_id.code`` by country id."""
+        root, leaf = path.split(".")
+        kind = self._client.read(model, "fields_get", allfields=[root], attributes=["relation"])[root]["relation"]
+        ids = sorted({row[root] for row in rows if row[root]})
+        return {row["id"]: str(row[leaf]) for row in self._client.read(kind, "read", ids=ids, fields=[leaf])}
 
 
 def xmlids(client: OdooClient, wanted: Sequence[str]) -> dict[str, int]:

@@ -10,14 +10,14 @@ from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import KEY
 from flit_pipeline.destinations.odoo.schema import fields_of, live_models, wanted_fields
 from flit_pipeline.errors import DestinationRefused
-from flit_pipeline.specs.migration import Migration
+from flit_pipeline.specs.migration import BoundRoute, Migration
+from flit_pipeline.specs.migration_spec import FieldRule
 
 Facts = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """model -> field -> {type, required, readonly, store, relation, selection, size}."""
 
 CRM_MODEL = "crm.lead"
 GONE_IN_19 = {"mobile": "use phone, or a field of your own such as x_mobile", "title": "use x_salutation"}
-FREE_WRITES = {"mail.message": {"date", "email_from"}}
 
 
 def live_problems(client: OdooClient, migration: Migration) -> list[str]:
@@ -40,7 +40,7 @@ def live_problems(client: OdooClient, migration: Migration) -> list[str]:
                 problems.append(f"{model}: the API user may not {operation} records: give it administrator rights")
     if not _may(client, "ir.model.fields", "create"):
         problems.append("ir.model.fields: the API user may not create fields: give it administrator rights")
-    return problems + list(spec_problems(migration, facts))
+    return problems + list(spec_problems(migration, facts)) + sorted(_lookup_problems(client, migration))
 
 
 def spec_problems(migration: Migration, facts: Facts) -> Iterator[str]:
@@ -56,9 +56,10 @@ def spec_problems(migration: Migration, facts: Facts) -> Iterator[str]:
                     remedy = GONE_IN_19.get(name, "correct the name, or add it under creates")
                     yield f"{where}, field {name}: does not exist in {model}; {remedy}"
                     continue
-                if fact.get("readonly") and not fact.get("store", True):
-                    yield f"{where}, field {name}: is computed and cannot be written"
-                yield from _values(f"{where}, field {name}", rule, fact)
+                if fact.get("readonly"):
+                    why = "is kept by Odoo itself" if fact.get("store", True) else "is computed"
+                    yield f"{where}, field {name}: {why} and cannot be written"
+                yield from _values(f"{where}, field {name}", rule, fact, _source_values(migration, route, rule))
                 targets = [rule.ref] if rule.ref else rule.refs
                 for target in targets:
                     pointed = migration.routes[target].model
@@ -83,30 +84,73 @@ MUST_GIVE = {
 """What a create must name: required by the server, or filled with today and the API user when left out (tried)."""
 
 
+def _lookup_problems(client: OdooClient, migration: Migration) -> set[str]:
+    """Look-ups by fields that the live model (or the model behind the first field) does not have."""
+    known: dict[str, Mapping[str, dict[str, Any]]] = {}
+
+    def fields(model: str) -> Mapping[str, dict[str, Any]]:
+        if model not in known:
+            known[model] = fields_of(client, model) if model in live_models(client, [model]) else {}
+        return known[model]
+
+    problems = set()
+    for route in migration.routes.values():
+        for name, rule in route.route.fields.items():
+            for path in rule.by if rule.lookup else ():
+                first, _, leaf = path.partition(".")
+                fact = fields(str(rule.lookup)).get(first)
+                target = str((fact or {}).get("relation") or "")
+                if fact is None or (leaf and ("." in leaf or leaf not in (fields(target) if target else {}))):
+                    where = f"{route.model}, route {route.name}, field {name}"
+                    problems.add(f"{where}: look-up by {path}: {rule.lookup} has no such field; one dot at most")
+    return problems
+
+
 def _created(migration: Migration, model: str, known: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Fields the spec creates: usable, and where one of the name stands already, the same."""
     for (owner, name), values in wanted_fields(migration).items():
-        if owner == model and name in known and known[name]["type"] != values["ttype"]:
-            yield (
-                f"{model}, creates {name}: stands there already as {known[name]['type']}, not {values['ttype']}; "
-                "choose another name, or the type it has"
-            )
-    if KEY in known and known[KEY]["type"] != "char":
-        yield f"{model}: {KEY} stands there as {known[KEY]['type']}; another program made it"
+        if owner != model:
+            continue
+        where = f"{model}, creates {name}"
+        if values["ttype"] == "monetary":
+            yield f"{where}: a monetary field needs a currency field beside it; use float"
+        fact = known.get(name)
+        if fact is None:
+            continue
+        if fact["type"] != values["ttype"]:
+            remedy = "another program made it" if name == KEY else "choose another name, or the type it has"
+            yield f"{where}: stands there already as {fact['type']}, not {values['ttype']}; {remedy}"
+            continue
+        if fact.get("relation") and fact["relation"] != values.get("relation"):
+            yield f"{where}: stands there already and points at {fact['relation']}, not at {values.get('relation')}"
+        there = {str(option[0]) for option in fact.get("selection") or []}
+        lacking = [line[2]["value"] for line in values.get("selection_ids", []) if line[2]["value"] not in there]
+        if lacking:
+            yield f"{where}: stands there already without the values {', '.join(lacking)}; add them in Odoo"
 
 
-def _values(where: str, rule: Any, fact: Mapping[str, Any]) -> Iterator[str]:
+def _values(where: str, rule: FieldRule, fact: Mapping[str, Any], given: list[str]) -> Iterator[str]:
+    given = given + ([rule.const] if rule.const is not None else list(rule.map.values()))
+    if rule.map and rule.otherwise not in (None, "reject", "null", "keep"):
+        given.append(str(rule.otherwise))
     if fact["type"] == "selection":
         valid = [str(option[0]) for option in fact.get("selection") or []]
-        given = [rule.const] if rule.const is not None else list(rule.map.values())
-        if rule.otherwise not in (None, "reject", "null", "keep"):
-            given.append(rule.otherwise)
         for value in given:
             if valid and value not in valid:
                 yield f"{where}: {value!r} is not one of its values: {', '.join(valid)}"
     if fact["type"] == "boolean":
-        for value in [rule.const] if rule.const is not None else rule.map.values():
+        for value in given:
             if value not in ("true", "false"):
                 yield f"{where}: {value!r} is not one of its values: true, false"
+
+
+def _source_values(migration: Migration, route: BoundRoute, rule: FieldRule) -> list[str]:
+    """Values the source spec allows for a cell that reaches its field as it is (rows without SQL alone)."""
+    thing = migration.source.objects.get(route.route.rows.strip())
+    if thing is None or rule.kind != "from" or rule.via or rule.map or len(rule.from_) != 1:
+        return []
+    cell = thing.fields.get(rule.from_[0])
+    return list(cell.values) if cell else []
 
 
 def _as_fact(values: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,13 +1,15 @@
 """Values in Odoo's wire form, and the canonical form in which two equal values are ``==``. Pure."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from flit_pipeline.errors import BadValue
 
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+LARGEST = 2**31
+SOFT = ("html", "float", "monetary", "many2many", "one2many")
 TEXT = ("char", "text", "html", "selection", "reference")
 
 
@@ -23,15 +25,13 @@ def wire(kind: str, field: str, value: Any) -> Any:
     if kind in TEXT:
         return _UNFIT.sub("", value if isinstance(value, str) else _text(value))
     if kind == "many2many":
-        return [[6, 0, sorted(value)]]
+        return [[6, 0, _ids(field, value)]]
     if kind in ("many2one", "many2one_reference", "integer"):
-        return False if value == "false" else _number(int, kind, field, value)
+        return False if value == "false" and kind != "integer" else _number(kind, field, value)
     if kind in ("float", "monetary"):
-        return _number(float, kind, field, value)
-    if kind == "date":
-        return value.strftime("%Y-%m-%d") if isinstance(value, date) else str(value)
-    if kind == "datetime":
-        return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)
+        return _number(kind, field, value)
+    if kind in ("date", "datetime"):
+        return _moment(kind, field, value)
     raise BadValue(f"field {field} has the type {kind}, which is not written", rule="unsupported_type", column=field)
 
 
@@ -39,7 +39,9 @@ def canonical(kind: str, value: Any) -> Any:
     """Sent and stored values in one form: empty is None, a many2one its id, a many2many its sorted ids."""
     if kind == "boolean":
         return bool(value)
-    if kind in ("integer", "float", "monetary"):
+    if kind == "integer":
+        return int(value or 0)
+    if kind in ("float", "monetary"):
         return 0 if value is False or value is None else round(float(value), 6)
     if kind in ("many2one", "many2one_reference"):
         if isinstance(value, list | tuple):
@@ -62,11 +64,49 @@ def _boolean(field: str, value: Any) -> bool:
     raise BadValue(f"field {field} takes true or false", rule="malformed_boolean", column=field)
 
 
-def _number(kind: Any, name: str, field: str, value: Any) -> Any:
+def _number(kind: str, field: str, value: Any) -> Any:
+    """A whole number or a float. What Odoo would cut, round off or cannot hold is refused, never changed."""
+    whole = kind not in ("float", "monetary")
     try:
-        return kind(value)
-    except (TypeError, ValueError, ArithmeticError):
-        raise BadValue(f"field {field} takes a {name}", rule=f"malformed_{name}", column=field) from None
+        number = Decimal(str(value)) if not isinstance(value, bool) else None
+        fits = number is not None and number.is_finite() and (not whole or number == number.to_integral_value())
+    except ArithmeticError:
+        number, fits = None, False
+    if number is None or not fits:
+        raise BadValue(
+            f"field {field} takes a {kind}", rule=f"malformed_{kind}", column=field, remedy="correct the number"
+        )
+    if whole and abs(number) >= LARGEST or abs(number) > Decimal("1e300"):
+        raise BadValue(
+            f"field {field} holds numbers below {LARGEST}", rule="number_out_of_range", column=field,
+            remedy="correct the number, or map the cell into a char field",
+        )  # fmt: skip
+    return int(number) if whole else float(number)
+
+
+def _ids(field: str, value: Any) -> list[int]:
+    if value in ("false", "", []):
+        return []
+    if not isinstance(value, list | tuple | set):
+        raise BadValue(f"field {field} takes a list of records", rule="malformed_many2many", column=field)
+    return sorted({_number("many2many", field, one) for one in value})
+
+
+def _moment(kind: str, field: str, value: Any) -> str:
+    """ISO date, or UTC time to the second; a date in a datetime field is its midnight (UTC)."""
+    try:
+        if not isinstance(value, date):
+            value = datetime.fromisoformat(str(value))
+    except ValueError:
+        remedy = "write dates as YYYY-MM-DD and times as YYYY-MM-DD HH:MM:SS"
+        raise BadValue(f"field {field} takes a {kind}", rule=f"malformed_{kind}", column=field, remedy=remedy) from None
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    if kind == "date":
+        return (value.date() if isinstance(value, datetime) else value).isoformat()
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    return value.isoformat(sep=" ", timespec="seconds")
 
 
 def _text(value: Any) -> str:

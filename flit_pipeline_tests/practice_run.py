@@ -1,0 +1,216 @@
+"""A practice of the sandbox and the program as a person starts it: what journeys and faults have in common."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flit_pipeline.sandbox.dr_dentes import Behaviour, Practice, RunningSandbox, serve, truth
+from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
+
+MIGRATION = "dr_dentes_to_odoo"
+REPOSITORY = Path(__file__).parents[1]
+PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
+KEYS = {
+    "insurance_carrier": ("res_partner", "dr_dentes/patient/insurance_carrier/"),
+    "practice_location": ("res_partner", "dr_dentes/location/practice_location/"),
+    "patient": ("res_partner", "dr_dentes/patient/patient/"),
+    "appointment": ("calendar_event", "dr_dentes/appointment/appointment/"),
+    "clinical_note": ("mail_message", "dr_dentes/clinical_note/clinical_note/"),
+}
+"""Route -> table and beginning of its source keys, written down here so that a change of either is noticed."""
+
+TABLES = tuple(sorted({table for table, _ in KEYS.values()}))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended. ``code`` is negative after a signal."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The JSON object of the last line of stdout, {} where there is none."""
+        lines = self.out.strip().splitlines()
+        return dict(json.loads(lines[-1])) if lines and lines[-1].startswith("{") else {}
+
+    def ok(self) -> "Ended":
+        """Itself, where the thing asked for is true; else an AssertionError with what was said."""
+        return self.ends_with(0)
+
+    def ends_with(self, code: int) -> "Ended":
+        """Itself, where it ended with this code; else an AssertionError with what was said."""
+        assert self.code == code, f"exit {self.code}, not {code}\n{self.err[-4000:]}\n{self.out[-2000:]}"
+        return self
+
+
+@dataclass
+class PracticeRun:
+    """One practice with one FLIT_HOME, on its way into one Odoo database. Use as a context manager."""
+
+    folder: Path
+    odoo: OdooUnderTest
+    practice: Practice
+    behaviour: Behaviour | None = None
+    batch_size: int | None = None
+    page_size: int | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> "PracticeRun":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
+        self.key, self.token = secrets.token_hex(32), secrets.token_hex(16)
+        self.odoo_url = self.odoo.url
+        self.specs = self._own_specs()
+        self.sandbox: RunningSandbox = serve(
+            self.practice, token=self.token, behaviour=self.behaviour, ticking=True
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sandbox.stop()
+
+    @property
+    def home(self) -> Path:
+        """FLIT_HOME."""
+        return self.folder / "home"
+
+    @property
+    def temporary(self) -> Path:
+        """TMPDIR of the program: what it leaves there is searched too."""
+        return self.folder / "tmp"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the program: nothing of the caller's own settings gets in."""
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("FLIT_", "DAGSTER", "PYTEST"))}
+        ours = {
+            "FLIT_HOME": str(self.home),
+            "FLIT_KEY": self.key,
+            "FLIT_SPECS": str(self.specs),
+            "FLIT_DR_DENTES_URL": self.sandbox.url,
+            "FLIT_DR_DENTES_TOKEN": self.token,
+            "FLIT_ODOO_URL": self.odoo_url,
+            "FLIT_ODOO_DATABASE": self.odoo.database,
+            "FLIT_ODOO_API_KEY": self.odoo.api_key,
+            "PYTHONPATH": str(REPOSITORY),
+            "TMPDIR": str(self.temporary),
+        }
+        return kept | ours | self.extra
+
+    def flit(self, *arguments: str, module: str = "flit_pipeline.cli") -> Ended:
+        """Run ``flit-pipeline ARGUMENTS`` to its end (or another module around it)."""
+        return self.wait(self.start(*arguments, module=module))
+
+    def run(self, stage: str) -> Ended:
+        """Run a stage to its end; the JSON result is ``.last``."""
+        return self.flit("run", stage, MIGRATION, "--json")
+
+    def start(self, *arguments: str, module: str = "flit_pipeline.cli") -> "subprocess.Popen[str]":
+        """Start the command and return at once; give it to ``wait``."""
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def wait(self, process: "subprocess.Popen[str]") -> Ended:
+        """Wait for a started command (five minutes at most) and keep what it said."""
+        try:
+            out, err = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"not done after five minutes\n{err[-4000:]}") from None
+        self.said += [out, err]
+        return Ended(process.returncode, out, err)
+
+    def status(self) -> dict[str, Any]:
+        """What ``flit-pipeline status`` says."""
+        return self.flit("status", MIGRATION, "--json").ok().last
+
+    def report(self) -> dict[str, Any]:
+        """The newest reconciliation report."""
+        return dict(json.loads((self.home / MIGRATION / "reports/reconciliation.json").read_text()))
+
+    def truth(self) -> dict[str, Any]:
+        """The sandbox's answer key for the rows as they are now."""
+        return dict(json.loads(json.dumps(truth(self.sandbox.state))))
+
+    def ledger(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the ledger, read from outside; [] before it is there."""
+        file = self.home / MIGRATION / "ledger.sqlite"
+        if not file.exists():
+            return []
+        try:
+            with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
+                return connection.execute(query).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+
+    def intents_open(self) -> int:
+        """Batches that were sent and have no verdict."""
+        found = self.ledger("select count(*) from batch where state = 'sent'")
+        return int(found[0][0]) if found else 0
+
+    def batches(self) -> Counter[str]:
+        """Batches by state and by what decided them."""
+        return Counter(f"{state}/{by}" for state, by in self.ledger("select state, decided_by from batch"))
+
+    def keys(self, route: str) -> list[str]:
+        """Source keys of a route's records as they stand in Odoo, by SQL, archived ones included."""
+        table, begin = KEYS[route]
+        query = f"select x_flit_key from {table} where starts_with(x_flit_key, %s)"
+        return [key for (key,) in self.odoo.sql(query, [begin])]
+
+    def held(self, report: dict[str, Any] | None = None) -> Counter[tuple[str, str]]:
+        """(object or route, rule) -> rows held."""
+        found: Counter[tuple[str, str]] = Counter()
+        for line in (report or self.report())["held"]:
+            found[line["object"], line["rule"]] += line["rows"]
+        return found
+
+    def identity(self, name: str, report: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One accounting identity of the report by its name, e.g. ``patient rows`` or ``patient records``."""
+        return next(one for one in (report or self.report())["identities"] if one["name"] == name)
+
+    def fences_left(self) -> int:
+        """Fences and write rows that stand in Odoo."""
+        return sum(int(self.odoo.sql(f"select count(*) from {table}")[0][0]) for table in ("x_flit_fence", "x_flit_write"))
+
+    def _own_specs(self) -> Path:
+        """The project's specs, as a copy with smaller batches and pages where asked for."""
+        origin = REPOSITORY / "mapping_specs"
+        if self.batch_size is None and self.page_size is None:
+            return origin
+        specs = self.folder / "specs"
+        shutil.copytree(origin, specs, dirs_exist_ok=True)
+        if self.batch_size is not None:
+            with (specs / MIGRATION / "migration.yaml").open("a", encoding="utf-8") as file:
+                file.write(f"batch_size: {self.batch_size}\n")
+        if self.page_size is not None:
+            source = specs / "sources/dr_dentes.yaml"
+            text = source.read_text(encoding="utf-8")
+            smaller = re.sub(r"(paging: \w+)", rf"\1, page_size: {self.page_size}", text)
+            source.write_text(smaller, encoding="utf-8")
+        return specs
+
+
+def source_rows(run: PracticeRun, name: str) -> Iterator[dict[str, Any]]:
+    """Rows of a source object as they are now, in key order."""
+    return iter(run.sandbox.final_rows(name))
