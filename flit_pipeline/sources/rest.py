@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flit_pipeline.errors import AccessRefused
 from flit_pipeline.sources.base import BrokenRow, Page, RawRow
 from flit_pipeline.sources.headers import HeaderIndex
-from flit_pipeline.sources.json_text import cell_of, is_unstorable, write_json
+from flit_pipeline.sources.json_text import Number, cell_of, is_unstorable, write_json
 from flit_pipeline.sources.paging import walk, whole_number
 from flit_pipeline.sources.rest_http import JsonGetter, Reply
-from flit_pipeline.specs.source_spec import Rest, SourceSpec
+from flit_pipeline.specs.source_spec import Rest, SourceObject, SourceSpec
 
 
 class RestReader:
@@ -33,7 +33,9 @@ class RestReader:
     ) -> None:
         self._spec = spec
         self._keys = {
-            name: _KeyMap(HeaderIndex(name, source)) for name, source in spec.objects.items() if source.rest is not None
+            name: _KeyMap(HeaderIndex(name, source), _commas(spec, source))
+            for name, source in spec.objects.items()
+            if source.rest is not None
         }
         self._http = JsonGetter(spec.system, base_url, token, wait=wait, timeout=timeout, max_wait=max_wait)
 
@@ -127,8 +129,9 @@ class RestReader:
 class _KeyMap:
     """JSON keys of one object to fields; each set of keys is matched once."""
 
-    def __init__(self, index: HeaderIndex) -> None:
-        self._index, self._key_at = index, index.fields.index(index.key)
+    def __init__(self, index: HeaderIndex, commas: frozenset[str] = frozenset()) -> None:
+        """``commas``: decimal fields of a locale that writes commas; a JSON number there has a point all the same."""
+        self._index, self._key_at, self._commas = index, index.fields.index(index.key), commas
         self._known: dict[tuple[str, ...], tuple[tuple[tuple[str, str | None], ...], tuple[str, ...]]] = {}
 
     def cells(
@@ -148,6 +151,9 @@ class _KeyMap:
             unknown.update(dict.fromkeys(strange))
             keyed = keyed or pairs[self._key_at][1] is not None
             row = {field: None if key is None else cell_of(value[key]) for field, key in pairs}
+            for field, key in pairs:
+                if field in self._commas and key is not None and isinstance(value[key], Number):
+                    row[field] = str(value[key]).replace(".", ",")
             if risky and any(is_unstorable(cell) for cell in row.values()):
                 broken.append(
                     _broken(place, value, "unstorable_character", "take the NUL or half character out in the source")
@@ -176,6 +182,13 @@ class _KeyMap:
 
 def _broken(place: str, value: Any, rule: str, remedy: str) -> BrokenRow:
     return BrokenRow(place, write_json(value, ascii_only=True), rule, remedy)
+
+
+def _commas(spec: SourceSpec, source: SourceObject) -> frozenset[str]:
+    """Decimal fields whose text is read with a comma: 12.375 as a JSON number is not twelve thousand."""
+    if spec.locale.decimal != "comma":
+        return frozenset()
+    return frozenset(name for name, cell in source.fields.items() if cell.type == "decimal")
 
 
 def _one_row(rest: Rest) -> dict[str, str]:

@@ -264,6 +264,17 @@ def test_cells_are_text_exactly_as_written(server: Server) -> None:
     assert all(list(row) == ["patient_id", "name", "fee", "updated_at"] for row in rows)
 
 
+def test_a_json_number_keeps_its_point_where_the_locale_writes_commas(server: Server) -> None:
+    """12.375 is read as 12375 otherwise: in Turkish text the point groups thousands."""
+    spec = spec_of()
+    comma = spec.model_copy(update={"locale": spec.locale.model_copy(update={"decimal": "comma"})})
+    fee = comma.objects["patient"].fields["fee"].model_copy(update={"type": "decimal"})
+    comma.objects["patient"].fields["fee"] = fee
+    server.reply = lambda path, query: Answer(b'{"data": [{"id": 1, "fee": 12.375}, {"id": 2, "fee": "1.500"}]}')
+    rows = next(reader_for(server, comma).pages("patient")).rows
+    assert [row["fee"] for row in rows] == ["12,375", "1.500"]
+
+
 def test_unknown_keys_are_told_and_their_values_left_out(server: Server) -> None:
     server.reply = numbered([{"ID": "1", "adi": "A", "colour": CANARY}, {"patientId": "2", "shoe size": CANARY}])
     page = next(reader_for(server).pages("patient"))
