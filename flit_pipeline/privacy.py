@@ -64,7 +64,7 @@ class Vault:
         """Inverse of ``seal``. Raises IdentityMismatch when the bytes were sealed with another key or damaged."""
         try:
             clear = self._aead.decrypt(sealed[:12], sealed[12:], None)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise IdentityMismatch(
                 "a sealed value was opened",
                 remedy="use the FLIT_KEY this FLIT_HOME was made with, or restore the ledger from its backup",

@@ -65,11 +65,15 @@ class Identity:
 
 @dataclass(frozen=True)
 class Accounting:
-    """Both identities of a window, and the source's own counts beside ours."""
+    """Both identities of a window, and the source's own counts beside ours.
+
+    ``vanished``: route -> records loaded before whose rows are gone from the source or held now; they are kept.
+    """
 
     rows: list[Identity]
     records: list[Identity]
     source_counts: dict[str, tuple[int, int | None]]
+    vanished: dict[str, int] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:

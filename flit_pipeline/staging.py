@@ -10,10 +10,11 @@ A file stands whole or not at all: written beside its name, flushed to disk, the
 """
 
 import base64
+import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,10 +23,11 @@ import pyarrow.parquet.encryption as pe
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from flit_pipeline.errors import IdentityMismatch, RunAgain
+from flit_pipeline.errors import IdentityMismatch, RunAgain, SettingsError
 from flit_pipeline.privacy import Vault
 
 ROW_GROUP = 10_000
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 class Staging:
@@ -47,19 +49,30 @@ class Staging:
 
     @contextmanager
     def writing(self, schema: pa.Schema, *parts: str) -> Iterator[pq.ParquetWriter]:
-        """A writer whose file takes its name only when the block ends without an error."""
+        """A writer whose file takes its name only when the block ends without an error.
+
+        Raises SettingsError where the disk is full or the folder may not be written.
+        """
         path = self.path(*parts)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = path.with_suffix(f".{os.getpid()}.part")
         properties = self._factory.file_encryption_properties(self._connection, self._config)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with pq.ParquetWriter(beside, schema, encryption_properties=properties, compression="zstd") as writer:
                 yield writer
             with beside.open("rb+") as file:
                 os.fsync(file.fileno())
             beside.replace(path)
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            raise SettingsError(
+                f"staging table {'/'.join(parts)} cannot be written in FLIT_HOME ({errno.errorcode[error.errno]})",
+                remedy="make room on the disk, or set FLIT_HOME to one that this user may write, then run again",
+            ) from None
         finally:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
     def write(self, table: pa.Table, *parts: str) -> None:
         """Write one table whole."""

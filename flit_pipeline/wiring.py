@@ -58,7 +58,7 @@ class Wiring:
 
     def who(self, work: Workspace, ref: str) -> str:
         """The source key behind a keyed hash. Raises SettingsError when this ledger does not know it."""
-        found = batches.key_of(work.store, ref) or row_of(work, ref)
+        found = batches.key_of(work.store, ref) or refused.name_of(work.store, ref) or row_of(work, ref)
         if found is None:
             raise SettingsError(f"{ref} is not known to this ledger", remedy="check FLIT_HOME, and the hash itself")
         return found

@@ -113,10 +113,12 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         if changed:
             # a record created in this very window and then completed (deferred ref) stays "created": counted once;
             # one with a kept edit stays "conflict_kept": the worse class
+            # (two comparisons: executemany takes no IN)
+            kept = (record.c.outcome == "created") | (record.c.outcome == "conflict_kept")
             connection.execute(
                 update(record)
                 .where(record.c.route == bindparam("b_route"), record.c.key_ref == bindparam("b_key"))
-                .where((record.c.window != head.window) | record.c.outcome.not_in(["created", "conflict_kept"]))
+                .where((record.c.window != head.window) | ~kept)
                 .values(outcome="updated"),
                 [{"b_route": c["b_route"], "b_key": c["b_key"]} for c in changed],
             )

@@ -99,3 +99,15 @@ def refs(store: Store, stage: str) -> list[tuple[str, str]]:
     query = select(quarantine.c.object, quarantine.c.row_ref).where(quarantine.c.stage == stage).distinct()
     with store.read() as connection:
         return [(row.object, row.row_ref) for row in connection.execute(query)]
+
+
+def name_of(store: Store, row_ref: str) -> str | None:
+    """What stands behind a keyed hash that is held: the record's source key, or the place of a row without one."""
+    query = select(quarantine.c.object, quarantine.c.sealed).where(quarantine.c.row_ref == row_ref).limit(1)
+    with store.read() as connection:
+        row = connection.execute(query).first()
+    content = store.vault.open(row.sealed) if row else None
+    if row is None or not isinstance(content, dict):
+        return None
+    place = f"{row.object}, {content['place']}" if content.get("place") else None
+    return content.get("key") or place

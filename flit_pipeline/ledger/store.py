@@ -68,6 +68,8 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """One consistent view."""
         with _border("the ledger was read"), self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection.execution_options(flit_reads=True)
 
     def close(self) -> None:

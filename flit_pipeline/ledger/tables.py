@@ -23,7 +23,7 @@ window = Table(
 extract = Table(
     "extract", metadata,
     Column("window", Integer, primary_key=True),
-    Column("object", String(60), primary_key=True),
+    Column("object", String(200), primary_key=True),
     Column("state", String(8), nullable=False),  # reading | done
     Column("reading", Integer, nullable=False),  # pass over the collection, from 1
     Column("files", Integer, nullable=False),
@@ -37,11 +37,11 @@ extract = Table(
 quarantine = Table(
     "quarantine", metadata,
     Column("stage", String(12), primary_key=True),  # extract | validate | map | load
-    Column("object", String(60), primary_key=True),  # source object, or route for stage load
+    Column("object", String(200), primary_key=True),  # source object, or route for stage load
     Column("row_ref", String(24), primary_key=True),
-    Column("rule", String(60), primary_key=True),
-    Column("column", String(120), primary_key=True),
-    Column("route", String(60), primary_key=True),
+    Column("rule", String(200), primary_key=True),
+    Column("column", String(200), primary_key=True),
+    Column("route", String(200), primary_key=True),
     Column("remedy", Text, nullable=False),
     Column("window", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
@@ -49,30 +49,30 @@ quarantine = Table(
 
 finding = Table(
     "finding", metadata,
-    Column("object", String(60), primary_key=True),
+    Column("object", String(200), primary_key=True),
     Column("row_ref", String(24), primary_key=True),
-    Column("column", String(120), primary_key=True),
-    Column("rule", String(60), primary_key=True),
+    Column("column", String(200), primary_key=True),
+    Column("rule", String(200), primary_key=True),
     Column("severity", String(8), nullable=False),
 )  # fmt: skip
 
 lineage = Table(
     "lineage", metadata,
-    Column("object", String(60), primary_key=True),
+    Column("object", String(200), primary_key=True),
     Column("row_ref", String(24), primary_key=True),
-    Column("route", String(60), primary_key=True),
+    Column("route", String(200), primary_key=True),
     Column("key_ref", String(24), primary_key=True),  # '' where the row made no record
     Column("class", String(16), nullable=False),
-    Column("rule", String(60), nullable=False),
+    Column("rule", String(200), nullable=False),
     Column("window", Integer, nullable=False),
 )  # fmt: skip
 Index("lineage_by_record", lineage.c.route, lineage.c.key_ref)
 
 record = Table(
     "record", metadata,
-    Column("route", String(60), primary_key=True),
+    Column("route", String(200), primary_key=True),
     Column("key_ref", String(24), primary_key=True),
-    Column("model", String(60), nullable=False),
+    Column("model", String(200), nullable=False),
     Column("dest_id", BigInteger, nullable=False),
     Column("origin", String(8), nullable=False),  # created | adopted
     Column("sent_hash", String(32), nullable=False),
@@ -88,8 +88,8 @@ batch = Table(
     "batch", metadata,
     Column("uuid", String(36), primary_key=True),
     Column("window", Integer, nullable=False),
-    Column("model", String(60), nullable=False),
-    Column("route", String(60), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("route", String(200), nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("state", String(10), nullable=False),  # sent | confirmed | void
     Column("decided_by", String(10), nullable=False),  # '' | reply | verdict
@@ -102,7 +102,7 @@ intent = Table(
     "intent", metadata,
     Column("batch", String(36), primary_key=True),
     Column("ord", Integer, primary_key=True),
-    Column("route", String(60), nullable=False),
+    Column("route", String(200), nullable=False),
     Column("key_ref", String(24), nullable=False),
     Column("op", String(8), nullable=False),  # create | update
     Column("dest_id", BigInteger),
@@ -120,7 +120,7 @@ fence = Table(
 
 schema_object = Table(
     "schema_object", metadata,
-    Column("model", String(60), primary_key=True),
+    Column("model", String(200), primary_key=True),
     Column("name", String(80), primary_key=True),  # '' for the model itself
     Column("dest_id", BigInteger),
     Column("state", String(8), nullable=False),  # planned | created

@@ -12,6 +12,7 @@ def as_json(result: Reconciliation) -> str:
     report = {
         "identities": [{"name": i.name, "whole": i.whole, "parts": i.parts, "closes": i.closes} for i in identities],
         "source_counts": {name: {"read": ours, "source": theirs} for name, (ours, theirs) in sources.items()},
+        "vanished_kept": result.accounting.vanished,
         "counts": {name: {"ledger": here, "destination": there} for name, (here, there) in result.counts.items()},
         "held": result.held,
         "findings": result.findings,

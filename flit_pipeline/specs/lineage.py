@@ -21,6 +21,7 @@ Base = tuple[str, str]
 
 DIALECT = "duckdb"
 
+_CLASS = re.compile(r"<class '[^']*?([A-Za-z]+)'>")
 _UNRESOLVED = re.compile(r"Column '([^']*)' could not be resolved(?: for table: '[^']*')?\. Line: (\d+)")
 
 
@@ -46,11 +47,12 @@ def bind(sql: str, objects: Mapping[str, list[str]]) -> Query:
     tree = _parsed(sql, "not SQL")
     for problem in query_problems(tree, objects):
         raise QueryProblem(problem)
-    schema: dict[str, Any] = {name: dict.fromkeys(columns, "text") for name, columns in objects.items()}
+    read = {name: objects[name] for name in sorted({t.name.lower() for t in tree.find_all(exp.Table)} & objects.keys())}
+    schema: dict[str, Any] = {name: dict.fromkeys(columns, "text") for name, columns in read.items()}
     try:
         bound = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=False, identify=False)
     except SqlglotError as error:
-        raise QueryProblem(_unresolved(error, objects)) from None
+        raise QueryProblem(_unresolved(error, read)) from None
     root = build_scope(bound)
     if root is None or not isinstance(bound, exp.Query):
         raise QueryProblem("must be the name of a source object, or one select statement")
@@ -73,22 +75,26 @@ def _parsed(sql: str, what: str) -> exp.Expr:
     except SqlglotError as error:
         raise QueryProblem(f"{what}: {_first_line(error)}") from None
     if len(statements) != 1 or statements[0] is None:
-        raise QueryProblem(f"{what}: {len(statements)} statements, must be one")
+        raise QueryProblem(f"{what}: must be one statement, found {len(statements)}")
     return statements[0]
 
 
 def _first_line(error: SqlglotError) -> str:
-    return str(error).splitlines()[0].replace("\x1b[4m", "").replace("\x1b[0m", "")
+    return _CLASS.sub(r"\1", str(error).splitlines()[0])
 
 
-def _unresolved(error: SqlglotError, objects: Mapping[str, list[str]]) -> str:
+def _unresolved(error: SqlglotError, read: Mapping[str, list[str]]) -> str:
+    """What sqlglot says of a column it cannot place, in our words; ``read``: the objects the query reads."""
     match = _UNRESOLVED.match(str(error))
     if match is None:
         return _first_line(error)
     column, line = match.groups()
-    holders = [name for name, columns in objects.items() if column in columns]
-    known = f"it stands in {', '.join(holders)}" if holders else "no source object has it"
-    return f"column {column!r} is not found, or stands in several objects (line {line} of the query); {known}"
+    where = f"{column!r} (line {line} of the query)"
+    holders = [name for name, columns in read.items() if column in columns]
+    if holders:
+        return f"{where} cannot be told apart or is out of reach; it stands in {', '.join(holders)}"
+    known = "; ".join(f"{name} has {', '.join(columns)}" for name, columns in read.items())
+    return f"{where} is not a column of the objects read; {known}"
 
 
 class _Lineage:
@@ -120,11 +126,9 @@ class _Lineage:
         found: set[Base] = set()
         index = union.named_selects.index(name)
         for branch in scope.set_operation_scopes:
-            names = branch.expression.named_selects
-            if union.args.get("by_name"):
-                found |= self.output(branch, name) if name in names else set()
-            else:
-                found |= self.output(branch, names[index])
+            names = branch.expression.named_selects if isinstance(branch.expression, exp.Query) else []
+            same = name if union.args.get("by_name") else names[index]
+            found |= self.output(branch, same) if same in names else set()
         return found
 
     def used(self) -> set[Base]:
@@ -148,7 +152,7 @@ class _Lineage:
 
     def _resolve(self, scope: Scope, column: exp.Column) -> set[Base]:
         """A column, looked up in its scope and then in those around it (correlated selects)."""
-        if not column.table and isinstance(scope.expression, exp.Select):
+        if not column.table and isinstance(scope.expression, exp.Select | exp.SetOperation):
             return self.output(scope, column.name) if column.name in scope.expression.named_selects else set()
         around: Scope | None = scope
         while around is not None:
@@ -161,17 +165,20 @@ class _Lineage:
         return set()
 
 
-def _clauses(select: exp.Expr) -> Iterator[exp.Expr]:
-    """The parts of a select that are neither projections nor sources."""
-    if not isinstance(select, exp.Select):
+_NOT_CLAUSES = frozenset(("expressions", "with_", "from_", "laterals", "this", "expression"))
+
+
+def _clauses(query: exp.Expr) -> Iterator[exp.Expr]:
+    """The parts of a select or a union that are neither projections nor sources."""
+    if not isinstance(query, exp.Select | exp.SetOperation):
         return
-    for key, part in select.args.items():
-        if key in ("expressions", "with_", "from_", "laterals") or not part:
-            continue
+    for key, part in query.args.items():
         for node in part if isinstance(part, list) else [part]:
+            if key in _NOT_CLAUSES or not isinstance(node, exp.Expr):
+                continue
             if isinstance(node, exp.Join):
-                yield from (on for on in [node.args.get("on"), *node.args.get("using", ())] if isinstance(on, exp.Expr))
-            elif isinstance(node, exp.Expr):
+                yield from (on for on in (node.args.get("on"),) if on is not None)
+            else:
                 yield node
 
 

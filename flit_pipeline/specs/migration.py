@@ -5,20 +5,26 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from flit_pipeline.errors import SpecError
-from flit_pipeline.mapping.transforms import TRANSFORMS
+from flit_pipeline.mapping.transforms import resolve
 from flit_pipeline.specs import rules
+from flit_pipeline.specs.context import Context
+from flit_pipeline.specs.dry_run import engine_problems
 from flit_pipeline.specs.grammar import parse
 from flit_pipeline.specs.lineage import Query, QueryProblem, bind
 from flit_pipeline.specs.migration_spec import MigrationFile, ModelFile, Route
+from flit_pipeline.specs.rules_refs import waiting
 from flit_pipeline.specs.source_spec import SourceSpec
 from flit_pipeline.specs.yaml_text import Document, read_yaml
 
 MIGRATION_FILE = "migration.yaml"
+NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,18 +50,22 @@ class BoundRoute:
     @property
     def refs(self) -> set[str]:
         """Routes whose records this one points at."""
-        return {name for rule in self.route.fields.values() for name in ([rule.ref] if rule.ref else rule.refs)}
+        return {target for rule in self.route.fields.values() for target in rule.targets}
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One folder of mapping_specs, parsed and checked. ``routes`` stand in loading order: parents first."""
+    """One folder of mapping_specs, parsed and checked. ``routes`` stand in loading order: parents first.
+
+    ``documents``: the model files as read, by model, so that later checks can name file and line.
+    """
 
     name: str
     file: MigrationFile
     source: SourceSpec
     models: dict[str, ModelFile]
     routes: dict[str, BoundRoute]
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def objects(self) -> list[str]:
@@ -67,23 +77,49 @@ class Migration:
 
     @property
     def order_of_models(self) -> list[str]:
-        """Destination models in loading order (by their first route)."""
-        return list(dict.fromkeys(route.model for route in self.routes.values()))
+        """Destination models in loading order: those that records point at before those that point."""
+        waits = waiting(self.routes)
+        models = list(dict.fromkeys(route.model for route in self.routes.values()))
+        ordered: list[str] = []
+        while models:
+            ready = next((m for m in models if not waits[m] & set(models)), models[0])
+            models.remove(ready)
+            ordered.append(ready)
+        return ordered
 
     def routes_of(self, model: str) -> Iterator[BoundRoute]:
         """Routes of one destination model, in loading order."""
         return (route for route in self.routes.values() if route.model == model)
 
+    def at(self, model: str, *where: str | int) -> Callable[[str], str]:
+        """A problem of a model file, at a key of it: ``file:line: key: text``."""
+        document = self.documents.get(model) or Document(f"{self.name}/{model}.yaml", None, {})
+        return lambda text: document.problem(where, text)
+
     def canonical_hash(self) -> str:
-        """SHA-256 of what the spec means: defaults filled, order-free, transform revisions; no URLs, no times."""
+        """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
+
+        How the source is reached (paths, page sizes, file patterns) and the size of a batch mean nothing.
+        """
+        access: Any = {"clock": True, "objects": {"__all__": {"rest", "csv"}}}
         meaning = {
             "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
-            "source": self.source.model_dump(mode="json"),
+            "source": self.source.model_dump(mode="json", exclude=access),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
-            "transforms": {name: transform.revision for name, transform in sorted(TRANSFORMS.items())},
+            "transforms": self.transforms(),
         }
         text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def transforms(self) -> dict[str, int]:
+        """The transforms this migration names, and their revisions."""
+        calls = [derived.via for thing in self.source.objects.values() for derived in thing.derived.values()]
+        for route in self.routes.values():
+            calls += [route.route.key.via or ""]
+            calls += [rule.via or "" for rule in route.route.fields.values()]
+            calls += [derive.via or "" for rule in route.route.fields.values() for derive in rule.by.values()]
+        found = [resolve(call).transform for call in calls if call]
+        return {transform.name: transform.revision for transform in found}
 
 
 def names(specs: Path) -> list[str]:
@@ -92,79 +128,101 @@ def names(specs: Path) -> list[str]:
 
 
 def load(specs: Path, name: str) -> Migration:
-    """Read and check ``specs/<name>/``. Raises SpecError with all violations of a stage at once."""
+    """Read and check ``specs/<name>/``. Raises SpecError with all violations of a stage at once.
+
+    The stages: the files; the grammar of each; queries and the rules between lines; the engine's own word.
+    """
     folder = specs / name
-    if not (folder / MIGRATION_FILE).is_file():
+    if name not in names(specs):
         raise SpecError([f"{name}: there is no such migration; valid: {', '.join(names(specs)) or 'none found'}"])
+    if not NAME.fullmatch(name):
+        raise SpecError([f"{name}: name the folder with small letters, digits and underscores"])
     files = sorted(folder.iterdir())
     strange = [f"{name}/{f.name}:1: not a spec file; valid names: *.yaml" for f in files if f.suffix != ".yaml"]
     if strange:
         raise SpecError(strange)
     head = read_yaml(folder / MIGRATION_FILE, name=f"{name}/{MIGRATION_FILE}")
     file = parse(MigrationFile, head)
-    source_path = specs / "sources" / f"{file.source}.yaml"
-    if not source_path.is_file():
-        known = ", ".join(sorted(p.stem for p in source_path.parent.glob("*.yaml")))
-        raise SpecError([head.problem(("source",), f"{file.source!r} is not a source system; valid: {known}")])
-    source_document = read_yaml(source_path, name=f"sources/{source_path.name}")
-    source = parse(SourceSpec, source_document)
-    documents = {f.name: read_yaml(f, name=f"{name}/{f.name}") for f in files if f.name != MIGRATION_FILE}
-    problems: list[str] = rules.source_problems(source, source_document)
+    source, problems = _read_source(specs, file, head)
+    models, documents, broken = _read_models(folder, files)
+    if source is None or broken or problems:
+        raise SpecError(problems + broken)
+    routes, problems = _bind(source, models, documents)
+    context = Context(file, head, source, models, documents, routes)
+    problems += rules.migration_problems(context) or list(engine_problems(context) if not problems else ())
+    if problems:
+        raise SpecError(problems)
+    return Migration(name, file, source, models, _in_order(routes), documents)
+
+
+def _read_source(specs: Path, file: MigrationFile, head: Document) -> tuple[SourceSpec | None, list[str]]:
+    path = specs / "sources" / f"{file.source}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
+        return None, [head.problem(("source",), f"{file.source!r} is not a source system; valid: {known}")]
+    try:
+        document = read_yaml(path, name=f"sources/{path.name}")
+        source = parse(SourceSpec, document)
+    except SpecError as error:
+        return None, error.problems
+    return source, rules.source_problems(source, document)
+
+
+def _read_models(folder: Path, files: list[Path]) -> tuple[dict[str, ModelFile], dict[str, Document], list[str]]:
+    """Models and documents by model name, and the problems of all files."""
     models: dict[str, ModelFile] = {}
-    for document in documents.values():
+    documents: dict[str, Document] = {}
+    problems: list[str] = []
+    for path in files:
+        if path.name == MIGRATION_FILE:
+            continue
         try:
+            document = read_yaml(path, name=f"{folder.name}/{path.name}")
             model = parse(ModelFile, document)
-            models[model.model] = model
         except SpecError as error:
             problems += error.problems
-    if problems:
-        raise SpecError(problems)
-    routes, problems = _bind(source, models, {d.file.split("/")[-1][: -len(".yaml")]: d for d in documents.values()})
-    by_model = {model.model: documents[file_name] for file_name, model in zip(documents, models.values(), strict=True)}
-    context = rules.Context(file, head, source, models, by_model, routes)
-    problems += rules.migration_problems(context)
-    if problems:
-        raise SpecError(problems)
-    return Migration(name, file, source, models, _in_order(routes))
+            continue
+        if model.model in models:
+            first = documents[model.model].file
+            problems.append(document.problem(("model",), f"{model.model!r} stands in {first} already; put it there"))
+            continue
+        models[model.model], documents[model.model] = model, document
+    return models, documents, problems
 
 
 def _bind(
-    source: SourceSpec, models: dict[str, ModelFile], documents: dict[str, Document]
+    source: SourceSpec, models: Mapping[str, ModelFile], documents: Mapping[str, Document]
 ) -> tuple[dict[str, BoundRoute], list[str]]:
     columns = {name: thing.columns for name, thing in source.objects.items()}
     routes: dict[str, BoundRoute] = {}
     problems: list[str] = []
     for model in models.values():
-        document = documents.get(model.model)
+        document = documents[model.model]
         for name, route in model.routes.items():
-            sql = shorthand(route.rows, source) if " " not in route.rows.strip() else route.rows
-            try:
-                bound = BoundRoute(name, model.model, route, sql, bind(sql, columns))
-            except QueryProblem as problem:
-                where = ("routes", name, "rows")
-                problems.append(document.problem(where, str(problem)) if document else str(problem))
-                continue
             if name in routes:
-                first = routes[name].model
-                text = f"route {name!r} stands in {first} already; route names are unique in a migration"
-                problems.append(document.problem(("routes", name), text) if document else text)
-            routes[name] = bound
+                first = documents[routes[name].model].file
+                text = f"stands in {first} already; a route's name is unique in its migration"
+                problems.append(document.problem(("routes", name), text))
+                continue
+            sql = shorthand(route.rows, source) if route.rows in source.objects else route.rows.rstrip(";\n ")
+            try:
+                routes[name] = BoundRoute(name, model.model, route, sql, bind(sql, columns))
+            except QueryProblem as problem:
+                problems.append(document.problem(("routes", name, "rows"), str(problem)))
     return routes, problems
 
 
 def shorthand(rows: str, source: SourceSpec) -> str:
     """``rows: patient`` in full: every column, one record per row."""
-    thing = source.objects.get(rows.strip())
-    key = thing.key if thing else "?"
-    return f"select *, [{key}] as _rows_{rows.strip()} from {rows.strip()}"
+    return f'select *, ["{source.objects[rows].key}"] as _rows_{rows} from "{rows}"'
 
 
 def _in_order(routes: dict[str, BoundRoute]) -> dict[str, BoundRoute]:
     """Parents first. Inside a cycle the order of the files stands; the loader defers the refs that point forward."""
     ordered: dict[str, BoundRoute] = {}
-    waiting = dict(routes)
-    while waiting:
-        ready = [n for n, r in waiting.items() if not (r.refs - {n}) & waiting.keys()] or [next(iter(waiting))]
-        for name in ready:
-            ordered[name] = waiting.pop(name)
+    waiting_routes = dict(routes)
+    while waiting_routes:
+        ready = [n for n, r in waiting_routes.items() if not (r.refs - {n}) & waiting_routes.keys()]
+        for name in ready or [next(iter(waiting_routes))]:
+            ordered[name] = waiting_routes.pop(name)
     return ordered

@@ -42,9 +42,7 @@ class Document:
 
 
 def read_yaml(path: Path, *, name: str | None = None) -> Document:
-    """Read one file. Raises SpecError, file and line named, when it is unreadable, broken, empty or uses what is
-    refused here.
-    """
+    """Read one file. Raises SpecError naming file and line for what is unreadable, broken, empty or refused here."""
     file = name or path.name
     try:
         text = path.read_text(encoding="utf-8")

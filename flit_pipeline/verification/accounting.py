@@ -20,113 +20,126 @@ from flit_pipeline.results import RECORD_CLASSES, SOURCE_CLASSES, Accounting, Id
 from flit_pipeline.workspace import Workspace
 
 WHAT = "the accounting"
-REFS = pa.schema([(name, pa.string()) for name in ("object", "row_ref")])
-OUTCOMES = pa.schema([(name, pa.string()) for name in ("route", "key_ref", "outcome")])
+NO_CLASS = "in no class"
+INSERT = 5_000
+
+CLASSIFIED = f"""
+    select f.object, f.row_ref, f.route, f.key_ref, f.rule,
+           coalesce(case when f.fate in ('ignored', 'quarantined') then f.fate
+                         when f.fate = 'merged' and o.outcome in ('created', 'updated', 'unchanged') then 'merged'
+                         else o.outcome end, '{NO_CLASS}') as class
+    from fates f left join outcomes o using (route, key_ref)
+    union all
+    select object, row_ref, '', '', '', 'quarantined' from held
+    union all
+    select object, row_ref, '', '', 'ignored_object', 'ignored' from rows semi join ignored using (object)"""
+
+ROWS = f"""
+    with classified as ({CLASSIFIED}),
+    worst as (select object, row_ref, min(rank) as rank from classified join ranks using (class) group by all)
+    select r.object, coalesce(k.class, '{NO_CLASS}') as class, count(*) as n
+    from rows r left join worst w using (object, row_ref) left join ranks k on k.rank = w.rank
+    group by all"""
+
+RECORDS = """
+    select m.route, o.outcome as class, count(*) as n
+    from mapped m join outcomes o using (route, key_ref) group by all"""
+
+LINEAGE = f"select distinct object, row_ref, route, key_ref, class, rule from ({CLASSIFIED})"
+VANISHED = "select route, count(*) as n from outcomes anti join mapped using (route, key_ref) group by all"
 
 
 def account(work: Workspace, window: Window) -> Accounting:
     """Classify every row and record of the current state, write the lineage, and return the identities."""
-    rows = [_object(work, window, name) for name in work.migration.objects]
-    records = [_route(work, window, route) for route in work.migration.routes]
-    counts = {}
+    broken: dict[str, int] = {}
+    for name, _ in refused.refs(work.store, "extract"):
+        broken[name] = broken.get(name, 0) + 1
+    with Engine(_tables(work, window)) as engine:
+        rows = _counts(engine, ROWS, "object")
+        records = _counts(engine, RECORDS, "route")
+        vanished = {row["route"]: row["n"] for row in _rows(engine, VANISHED)}
+        _write_lineage(work, window, engine)
+    identities = []
+    for name in work.migration.objects:
+        parts = {cls: rows.get(name, {})[cls] for cls in SOURCE_CLASSES if cls in rows.get(name, {})}
+        if name in broken:
+            parts["quarantined"] = parts.get("quarantined", 0) + broken[name]
+        whole = work.staging.count("state", name) + broken.get(name, 0)
+        identities.append(Identity(f"{name} rows", whole, parts))
+    mapped = [
+        Identity(
+            f"{route} records", work.staging.count("mapped", route),
+            {cls: records[route][cls] for cls in RECORD_CLASSES if cls in records.get(route, {})},
+        )
+        for route in work.migration.routes
+    ]  # fmt: skip
+    return Accounting(identities, mapped, _source_counts(work, window), vanished)
+
+
+def _source_counts(work: Workspace, window: Window) -> dict[str, tuple[int, int | None]]:
+    """(rows read and held, the source's own count) of every object."""
+    counts: dict[str, tuple[int, int | None]] = {}
     for name in work.migration.objects:
         cursor = windows.cursor(work.store, window.id, name)
         if cursor is not None:
             counts[name] = (cursor.rows + cursor.broken, cursor.total_after)
-    return Accounting(rows, records, counts)
+    return counts
 
 
-def _object(work: Workspace, window: Window, name: str) -> Identity:
-    """Identity of an object's rows. A row with several fates counts in the worst."""
-    state = work.staging.read("state", name, columns=["_row_ref"]).rename_columns(["row_ref"])
-    fates = pa.concat_tables([_fates(work, window, name, route) for route in work.migration.routes] or [_no_fates()])
-    held = [ref for held_object, ref in refused.refs(work.store, "validate") if held_object == name]
-    broken = [ref for held_object, ref in refused.refs(work.store, "extract") if held_object == name]
-    ignored = name in work.migration.file.ignored_objects
-    ranks = ", ".join(f"('{cls}', {rank})" for rank, cls in enumerate(SOURCE_CLASSES))
-    tables = {
-        "state": state, "fates": fates, "held": pa.table({"row_ref": pa.array(held, pa.string())}),
-    }  # fmt: skip
-    default = "'ignored'" if ignored else "null"
-    sql = f"""
-        with ranks(class, rank) as (values {ranks}),
-        worst as (select row_ref, min(rank) as rank from fates join ranks using (class) group by row_ref),
-        final as (
-            select s.row_ref, case when h.row_ref is not null then 'quarantined'
-                                   else coalesce(r.class, {default}) end as class
-            from state s left join worst w using (row_ref) left join ranks r on r.rank = w.rank
-            left join (select distinct row_ref from held) h using (row_ref))
-        select coalesce(class, 'in no class') as class, count(*) as n from final group by 1"""
-    with Engine(tables) as engine:
-        found = {row["class"]: row["n"] for batch in engine.stream(sql, what=WHAT) for row in batch.to_pylist()}
-    _write_lineage(work, window, name, fates, held)
-    parts = {cls: found[cls] for cls in SOURCE_CLASSES if cls in found}
-    if broken:
-        parts["quarantined"] = parts.get("quarantined", 0) + len(broken)
-    return Identity(f"{name} rows", state.num_rows + len(broken), parts)
-
-
-def _fates(work: Workspace, window: Window, name: str, route: str) -> pa.Table:
-    """(row_ref, route, key_ref, class, rule) of an object's rows in one route."""
-    if not work.staging.exists("fates", route):
-        return _no_fates()
-    tables = {"fate": work.staging.read("fates", route), "outcome": _outcomes(work, window, route)}
-    sql = f"""
-        select f.row_ref, '{route}' as route, f.key_ref, f.rule,
-               case when f.fate in ('ignored', 'quarantined') then f.fate
-                    when f.fate = 'merged' and o.outcome in ('created', 'updated', 'unchanged') then 'merged'
-                    else o.outcome end as class
-        from fate f left join outcome o using (key_ref)
-        where f.object = '{name}'"""
-    with Engine(tables) as engine:
-        batches = list(engine.stream(sql, what=WHAT))
-    return pa.Table.from_batches(batches).cast(_FATES) if batches else _no_fates()
-
-
-_FATES = pa.schema([(name, pa.string()) for name in ("row_ref", "route", "key_ref", "rule", "class")])
-
-
-def _no_fates() -> pa.Table:
-    return _FATES.empty_table()
-
-
-def _outcomes(work: Workspace, window: Window, route: str) -> pa.Table:
-    """Class of every record of a route as the ledger has it; a record held at load is quarantined."""
-    found: dict[str, str] = {}
-    with work.store.read() as connection:
-        columns = (record.c.key_ref, record.c.outcome, record.c.window)
-        for row in connection.execute(select(*columns).where(record.c.route == route)):
-            found[row.key_ref] = row.outcome if row.window == window.id else "unchanged"
-    found |= {ref: "quarantined" for held_route, ref in refused.refs(work.store, "load") if held_route == route}
-    rows = [{"route": route, "key_ref": ref, "outcome": outcome} for ref, outcome in found.items()]
-    return pa.Table.from_pylist(rows, schema=OUTCOMES)
-
-
-def _route(work: Workspace, window: Window, route: str) -> Identity:
-    """Identity of a route's records: the mapped file against the ledger."""
-    tables = {
-        "mapped": work.staging.read("mapped", route, columns=["key_ref"]),
-        "outcome": _outcomes(work, window, route),
+def _tables(work: Workspace, window: Window) -> dict[str, pa.Table]:
+    """Refs, fates and outcomes of everything: keyed hashes and names of rules, no value."""
+    refs = pa.schema([("object", pa.string()), ("row_ref", pa.string())])
+    rows = [_labelled(work.staging.read("state", n, columns=["_row_ref"]), "object", n) for n in work.migration.objects]
+    routes = list(work.migration.routes)
+    fates = [_labelled(work.staging.read("fates", r), "route", r) for r in routes if work.staging.exists("fates", r)]
+    mapped = [
+        _labelled(work.staging.read("mapped", route, columns=["key_ref"]), "route", route)
+        for route in routes
+        if work.staging.exists("mapped", route)
+    ]
+    held = [{"object": name, "row_ref": ref} for name, ref in refused.refs(work.store, "validate")]
+    ignored = [{"object": name} for name in work.migration.file.ignored_objects]
+    ranks = [{"class": cls, "rank": rank} for rank, cls in enumerate(SOURCE_CLASSES)]
+    return {
+        "rows": pa.concat_tables(rows).rename_columns(["row_ref", "object"]),
+        "fates": pa.concat_tables(fates),
+        "mapped": pa.concat_tables(mapped),
+        "outcomes": _outcomes(work, window),
+        "held": pa.Table.from_pylist(held, schema=refs),
+        "ignored": pa.Table.from_pylist(ignored, schema=pa.schema([("object", pa.string())])),
+        "ranks": pa.Table.from_pylist(ranks),
     }
-    sql = "select o.outcome as class, count(*) as n from mapped join outcome o using (key_ref) group by 1"
-    with Engine(tables) as engine:
-        found = {row["class"]: row["n"] for batch in engine.stream(sql, what=WHAT) for row in batch.to_pylist()}
-    parts = {cls: found[cls] for cls in RECORD_CLASSES if cls in found}
-    return Identity(f"{route} records", tables["mapped"].num_rows, parts)
 
 
-def _write_lineage(work: Workspace, window: Window, name: str, fates: pa.Table, held: list[str]) -> None:
-    """The lineage of an object anew: which row went into which record, and how it ended."""
-    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row in fates.to_pylist():
-        entry = {"object": name, "window": window.id, **row, "class": row["class"] or "in no class"}
-        rows[row["row_ref"], row["route"], row["key_ref"]] = entry
-    for ref in set(held):
-        rows[ref, "", ""] = {
-            "object": name, "window": window.id, "row_ref": ref, "route": "", "key_ref": "", "rule": "",
-            "class": "quarantined",
-        }  # fmt: skip
+def _labelled(table: pa.Table, column: str, value: str) -> pa.Table:
+    return table.append_column(column, pa.repeat(value, table.num_rows))
+
+
+def _outcomes(work: Workspace, window: Window) -> pa.Table:
+    """Class of every record as the ledger has it; a record held at load is quarantined."""
+    found: dict[tuple[str, str], str] = {}
+    with work.store.read() as connection:
+        for row in connection.execute(select(record.c.route, record.c.key_ref, record.c.outcome, record.c.window)):
+            found[row.route, row.key_ref] = row.outcome if row.window == window.id else "unchanged"
+    found |= dict.fromkeys(refused.refs(work.store, "load"), "quarantined")
+    rows = [{"route": route, "key_ref": ref, "outcome": outcome} for (route, ref), outcome in found.items()]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(n, pa.string()) for n in ("route", "key_ref", "outcome")]))
+
+
+def _rows(engine: Engine, sql: str) -> list[dict[str, Any]]:
+    return [row for batch in engine.stream(sql, what=WHAT) for row in batch.to_pylist()]
+
+
+def _counts(engine: Engine, sql: str, by: str) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for row in _rows(engine, sql):
+        counts.setdefault(row[by], {})[row["class"]] = row["n"]
+    return counts
+
+
+def _write_lineage(work: Workspace, window: Window, engine: Engine) -> None:
+    """The lineage anew: which row went into which record, and how it ended."""
     with work.store.write() as connection:
-        connection.execute(delete(lineage).where(lineage.c.object == name))
-        if rows:
-            connection.execute(insert(lineage), list(rows.values()))
+        connection.execute(delete(lineage))
+        for batch in engine.stream(LINEAGE, what=WHAT, rows=INSERT):
+            connection.execute(insert(lineage), [{**row, "window": window.id} for row in batch.to_pylist()])

@@ -90,7 +90,7 @@ class OdooDestination:
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, dict[str, Any]]:
         """Records by id; missing ones are absent."""
         domain = [["id", "in", list(ids)]]
-        rows = self.client.read(model, "search_read", domain=domain, fields=list(fields), order="id")
+        rows = self.client.read(model, "search_read", domain=domain, fields=list(fields), order="id", load=None)
         return {row["id"]: row for row in rows}
 
     def count_keys(self, model: str, prefix: str) -> int:
