@@ -33,7 +33,8 @@ class Vault:
             master = b""
         if len(master) != KEY_BYTES:
             raise SettingsError(
-                "FLIT_KEY was read", remedy="set FLIT_KEY to 64 hex digits, e.g. from `openssl rand -hex 32`"
+                "FLIT_KEY is not a key of 32 bytes",
+                remedy="set FLIT_KEY to 64 hex digits, e.g. from `openssl rand -hex 32`",
             ) from None
         self._ref_key = _derive(master, b"flit/ref")
         self._aead = AESGCM(_derive(master, b"flit/seal"))

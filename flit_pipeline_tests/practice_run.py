@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 MIGRATION = "dr_dentes_to_odoo"
 REPOSITORY = Path(__file__).parents[1]
+PATIENCE = 120
 PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
 KEYS = {
     "insurance_carrier": ("res_partner", "dr_dentes/patient/insurance_carrier/"),
@@ -123,18 +125,18 @@ class PracticeRun:
     def start(self, *arguments: str, module: str = "flit_pipeline.cli") -> "subprocess.Popen[str]":
         """Start the command and return at once; give it to ``wait``."""
         return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
             cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def wait(self, process: "subprocess.Popen[str]") -> Ended:
-        """Wait for a started command (five minutes at most) and keep what it said."""
+        """Wait for a started command (PATIENCE seconds at most) and keep what it said."""
         try:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.send_signal(signal.SIGABRT)  # faulthandler says where it hangs
             out, err = process.communicate()
-            raise AssertionError(f"not done after five minutes\n{err[-4000:]}") from None
+            raise AssertionError(f"not done after {PATIENCE} s\n{err[-6000:]}") from None
         self.said += [out, err]
         return Ended(process.returncode, out, err)
 

@@ -7,11 +7,11 @@ Each function is one transaction; between two of them the process may die at any
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
 from flit_pipeline.ledger.store import Store, now
@@ -90,9 +90,10 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         query = select(intent.c.ord, intent.c.route, intent.c.key_ref, intent.c.op, intent.c.sent_hash)
         intents = {row.ord: row for row in connection.execute(query.where(intent.c.batch == identity))}
         where = (intent.c.batch == identity) & (intent.c.ord == bindparam("b_ord"))
+        unwritten = _seen_before(connection, store, identity)
         connection.execute(
             update(intent).where(where).values(dest_id=bindparam("b_id"), seen=bindparam("b_seen")),
-            [{"b_ord": w.ord, "b_id": w.dest_id, "b_seen": seal(w.seen)} for w in done],
+            [{"b_ord": w.ord, "b_id": w.dest_id, "b_seen": seal(unwritten(w.ord, w.seen))} for w in done],
         )
         common = {"last_batch": identity, "window": head.window}
         created = [
@@ -131,6 +132,32 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         connection.execute(
             update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
         )
+
+
+def _seen_before(
+    connection: Connection, store: Store, identity: str
+) -> Callable[[int, dict[str, Any]], dict[str, Any]]:
+    """For updates: the seen image with the fields that were not written as they were seen before.
+
+    An edit that a user made in such a field would else pass for our own, and be written over one day.
+    """
+    last = intent.alias("last")
+    query = (
+        select(intent.c.ord, intent.c.before, last.c.seen)
+        .join(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
+        .join(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
+        .where(intent.c.batch == identity, intent.c.before.is_not(None))
+    )
+    opened = {
+        row.ord: (store.vault.open(row.before), store.vault.open(row.seen) if row.seen is not None else {})
+        for row in connection.execute(query)
+    }
+
+    def unwritten(ord_: int, seen: dict[str, Any]) -> dict[str, Any]:
+        before, known = opened.get(ord_, (seen, {}))
+        return {**known, **{name: value for name, value in seen.items() if name in before}}
+
+    return unwritten
 
 
 def void(store: Store, identity: str, decided_by: str) -> None:

@@ -86,7 +86,7 @@ def count(store: Store, model: str) -> int:
 
 
 def keep(connection: Connection, route: str, key_ref: str, sent_hash: str, window: int) -> None:
-    """A user's edit was kept: remembered under the image we wanted, so that it is not tried again and again."""
+    """A user's edit was kept. ``sent_hash``: of what was last sent, so that the next load asks about the edit again."""
     same = (record.c.route == route) & (record.c.key_ref == key_ref)
     connection.execute(update(record).where(same).values(outcome="conflict_kept", window=window, sent_hash=sent_hash))
 

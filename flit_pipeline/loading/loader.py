@@ -44,7 +44,8 @@ class RouteLoader:
         """Load all rows. ``last``: every record that can exist does, so an open ref is refused, not deferred."""
         if last:
             self._later = frozenset()
-        refused.replace(self._store, self._window, "load", [], route=self._route.name)
+        for stage in ("load", "conflict"):
+            refused.replace(self._store, self._window, stage, [], route=self._route.name)
         sender = Sender(self._store, self._destination, self._window, self._route.model, self._route.name, self._beat)
         creates: list[Item] = []
         try:
@@ -82,7 +83,7 @@ class RouteLoader:
                 held.append(self._refusal(row, image, bad))
                 continue
             self.counts.deferred += len(deferred)
-            digest = self._store.vault.digest(json.dumps(values, sort_keys=True).encode())
+            digest = self._digest(values)
             there = known.get(row["key_ref"])
             if there is None:
                 intent = Intent(self._route.name, row["key"], row["key_ref"], "create", digest, values)
@@ -117,7 +118,10 @@ class RouteLoader:
                 lambda name, value: destination.canonical(model, name, value),
             )
             if merged.conflicts or merged.gone:
-                self._keep(row, digest, merged.conflicts or ["id"], known, gone=merged.gone)
+                self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
+                # what was never sent does not count as sent: the next load asks about the edit again
+                values = {**values, **{name: sent[name] for name in merged.conflicts if name in sent}}
+                digest = self._digest(values)
             if not merged.values:
                 if not (merged.conflicts or merged.gone):
                     records.same(self._store, self._route.name, row["key_ref"], digest)
@@ -130,7 +134,10 @@ class RouteLoader:
             items.append(Item(intent, Command(row["key"], merged.values, known.dest_id)))
         return items
 
-    def _keep(self, row: Row, digest: str, names: Sequence[str], known: Known, *, gone: bool) -> None:
+    def _digest(self, values: dict[str, Any]) -> str:
+        return self._store.vault.digest(json.dumps(values, sort_keys=True).encode())
+
+    def _keep(self, row: Row, names: Sequence[str], known: Known, *, gone: bool) -> None:
         rule = "deleted_in_destination" if gone else "edited_in_destination"
         remedy = "decide in the CRM: keep the edit, or clear it there and run again"
         held = [
@@ -140,7 +147,7 @@ class RouteLoader:
         ]  # fmt: skip
         with self._store.write() as connection:
             refused.put(connection, self._store, self._window, held)
-            records.keep(connection, self._route.name, row["key_ref"], digest, self._window)
+            records.keep(connection, self._route.name, row["key_ref"], known.sent_hash, self._window)
         self.counts.conflict_kept += 1
 
     def _refusal(self, row: Row, image: dict[str, Any], bad: BadValue) -> Refusal:

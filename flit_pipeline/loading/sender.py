@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import DestinationRefused, OutcomeUnknown
@@ -17,6 +19,7 @@ from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.results import Command, Written
 
+T = TypeVar("T")
 POOL = 200
 RESENDS = 5
 UNDER_WAY = 1  # batches behind the one being prepared: the server never waits for the ledger
@@ -73,7 +76,7 @@ class Sender:
     def _take_off(self, items: Sequence[Item]) -> _Flight:
         free = fences.free(self.store)
         if not free:
-            fences.add(self.store, self.destination.fences(POOL))
+            fences.add(self.store, _again(lambda: self.destination.fences(POOL)))  # a lost pool is swept later
             free = fences.free(self.store)
         intents = [item.intent for item in items]
         uuid = batches.begin(self.store, self.window, self.model, self.route, free[0], intents)
@@ -151,12 +154,25 @@ def settle(store: Store, destination: Destination) -> dict[str, int]:
 
 
 def sweep(store: Store, destination: Destination, *, all_of_them: bool = False) -> None:
-    """Remove decided fences from the destination; with ``all_of_them`` the unused pool and lost pools too."""
+    """Remove decided fences from the destination; with ``all_of_them`` the unused pool and lost pools too.
+
+    The ledger lets go first: a fence that it still offered after a kill, and that is gone, would have a batch refused.
+    """
     ids = fences.decided(store)
     if all_of_them:
         keep = fences.open_ones(store)
         ids = sorted({*ids, *fences.free(store), *destination.orphan_fences()} - keep)
     for start in range(0, len(ids), SWEEP):
         part = ids[start : start + SWEEP]
-        destination.sweep(part)
         fences.gone(store, part)
+        _again(partial(destination.sweep, part))
+
+
+def _again(call: Callable[[], T]) -> T:
+    """A call that may be made twice (fences are made and swept, never records), until its reply arrives."""
+    for _ in range(RESENDS - 1):
+        try:
+            return call()
+        except OutcomeUnknown:
+            continue
+    return call()

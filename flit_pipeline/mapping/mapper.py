@@ -104,7 +104,10 @@ class RouteMapper:
         yield from groups.values()
 
     def _rows(self, row: dict[str, Any]) -> list[RowId]:
-        return [(name, str(one)) for name in self.route.objects for one in row[f"_rows_{name}"] or []]
+        """The lead object's rows first; a join that found nothing leaves an empty place in the list, which is no row."""
+        lead = self.route.lead
+        names = [lead, *(name for name in self.route.objects if name != lead)]
+        return [(name, str(one)) for name in names for one in row[f"_rows_{name}"] or [] if one is not None]
 
     def _left(self, row: dict[str, Any], rows: list[RowId]) -> Left | None:
         if row["_skip"]:
@@ -177,6 +180,8 @@ class RouteMapper:
         return point
 
     def _build_lookup(self, name: str, rule: FieldRule) -> Callable[[dict[str, Any]], Any]:
+        otherwise = rule.otherwise or "reject"
+
         def build(row: dict[str, Any]) -> Any:
             by = []
             for path, derive in rule.by.items():
@@ -184,13 +189,13 @@ class RouteMapper:
                 try:
                     value = apply(derive.via, cells, self._locale) if derive.via else cells[0]
                 except BadValue:
-                    if rule.otherwise == "reject":
+                    if otherwise == "reject":
                         raise
                     value = None
                 if value is None:
                     return None
                 by.append([path, str(plain(value))])
-            return {"$lookup": {"model": rule.lookup, "by": by}, "else": rule.otherwise or "reject"}
+            return {"$lookup": {"model": rule.lookup, "by": by}, "else": otherwise}
 
         return build
 
@@ -206,21 +211,23 @@ class RouteMapper:
 
 
 def key_parts(key: RouteKey, cells: list[Any], locale: Locale) -> list[Any] | None:
-    """The parts of a key after folding; None when a part is missing."""
-    if any(cell is None for cell in cells):
+    """The parts of a key after folding; None when a part is missing or empty."""
+    if any(cell is None or cell == "" for cell in cells):
         return None
     if key.via is None:
         return [plain(cell) for cell in cells]
     folded = apply(key.via, tuple(cells), locale)
-    return None if folded is None else [folded]
+    return None if folded is None else [plain(folded)]
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON keeps it: ISO dates, UTC times to the second, decimals without exponent."""
+    """A value as JSON keeps it: ISO dates, UTC times to the second, decimals without exponent or trailing zeros."""
     if isinstance(value, Decimal):
-        return format(value.normalize() + 0, "f")
+        text = format(value, "f")
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+        return "0" if text == "-0" else text
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bool):

@@ -7,6 +7,7 @@ the first pickup window, which begins when this reading began.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from flit_pipeline.workspace import Workspace
 
 MAX_PASSES = 5
 FILE_ROWS = 2_000
+PAUSE = 1.1  # between passes: watermarks tell seconds, and a change in the second a pass begins looks like one in it
 INSTANT = Cell(type="datetime", privacy="technical")
 
 
@@ -47,21 +49,27 @@ def extract_object(work: Workspace, reader: SourceReader, window: Window, name: 
     thing = work.migration.source.objects[name]
     cursor = windows.cursor(work.store, window.id, name) or windows.FRESH
     while cursor.state == "reading":
-        began = reader.clock()
+        # a pass that a killed run began is as old as the window: rows have shifted since without being changed
+        began = datetime.fromisoformat(window.as_of) if cursor.files else reader.clock()
+        whole = cursor.files == 0
         cursor = _read_pass(work, reader, window, name, thing, cursor)
         winners, repeats = _winners(work, window, name, thing, cursor)
+        broken = sum(1 for held, _ in refused.refs(work.store, "extract") if held == name)
         after = reader.count(name)
-        calm = reader.stable_paging(name) or _nothing_moved(reader, name, cursor, after, winners, repeats, began)
+        seen = _Seen(cursor.total_before, after, len(winners) + broken, repeats, whole, began)
+        calm = reader.stable_paging(name) or _nothing_moved(reader, name, seen)
         if not calm and cursor.reading >= MAX_PASSES:
+            with work.store.write() as connection:
+                windows.save_cursor(connection, window.id, name, windows.FRESH)  # the next run reads anew
             raise SourceUnavailable(
                 f"{name} was read {MAX_PASSES} times and changed every time",
                 remedy="run again outside office hours, or give the object's CSV export",
             )
         if not calm:
             cursor = replace(windows.FRESH, reading=cursor.reading + 1)
+            time.sleep(PAUSE)
         else:
             _write_state(work, name, thing, cursor, winners)
-            broken = sum(1 for held, _ in refused.refs(work.store, "extract") if held == name)
             cursor = replace(cursor, state="done", total_after=after, rows=len(winners), broken=broken)
         with work.store.write() as connection:
             windows.save_cursor(connection, window.id, name, cursor)
@@ -153,15 +161,24 @@ def _held(work: Workspace, name: str, row: dict[str, Any], rule: str, column: st
     return Refusal("extract", name, work.row_ref(name, f"content {row['_hash']}"), rule, remedy, row, column)
 
 
-def _nothing_moved(
-    reader: SourceReader, name: str, cursor: Cursor, after: int | None, winners: dict[str, Winner], repeats: int,
-    began: datetime,
-) -> bool:  # fmt: skip
-    if repeats or after != cursor.total_before or (after is not None and after != len(winners)):
+@dataclass(frozen=True)
+class _Seen:
+    """What a pass over numbered pages saw. ``whole``: no kill in it; ``rows``: distinct ones, broken ones included."""
+
+    before: int | None
+    after: int | None
+    rows: int
+    repeats: int
+    whole: bool
+    began: datetime
+
+
+def _nothing_moved(reader: SourceReader, name: str, seen: _Seen) -> bool:
+    if seen.after != seen.before or (seen.after is not None and seen.after != seen.rows):
         return False
     if not reader.supports_since(name):
-        return True
-    return not any(page.rows for page in reader.pages(name, since=began))
+        return seen.whole and not seen.repeats  # a row that comes in shifts its neighbours: nothing else would tell
+    return not any(page.rows for page in reader.pages(name, since=seen.began))
 
 
 def _write_state(work: Workspace, name: str, thing: SourceObject, cursor: Cursor, winners: dict[str, Winner]) -> None:

@@ -3,6 +3,7 @@
 The engine registers one relation per source object; a query may name those and its own CTEs, nothing else.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,12 +22,20 @@ Base = tuple[str, str]
 
 DIALECT = "duckdb"
 
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it warns of statements that are refused here anyway
+
 _CLASS = re.compile(r"<class '[^']*?([A-Za-z]+)'>")
-_UNRESOLVED = re.compile(r"Column '([^']*)' could not be resolved(?: for table: '[^']*')?\. Line: (\d+)")
+_TOKEN = re.compile(r"<Token [^>]*?text: ([^,>]*),[^>]*>")
+_UNKNOWN = re.compile(r"Unknown column: (\w+)")
+_UNRESOLVED = re.compile(r"Column '([^']*)' could not be resolved(?: for table: '([^']*)')?\. Line: (\d+)")
 
 
 class QueryProblem(Exception):
-    """A query that cannot be bound; the text is safe to show (it quotes the spec, never data)."""
+    """A query that cannot be bound; the sentences are safe to show (they quote the spec, never data)."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = list(dict.fromkeys(problems))
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,8 @@ class Query:
 def bind(sql: str, objects: Mapping[str, list[str]]) -> Query:
     """Bind a query to the source objects (name -> columns). Raises QueryProblem."""
     tree = _parsed(sql, "not SQL")
-    for problem in query_problems(tree, objects):
-        raise QueryProblem(problem)
+    if problems := list(query_problems(tree, objects)):
+        raise QueryProblem(*problems)
     read = {name: objects[name] for name in sorted({t.name.lower() for t in tree.find_all(exp.Table)} & objects.keys())}
     schema: dict[str, Any] = {name: dict.fromkeys(columns, "text") for name, columns in read.items()}
     try:
@@ -64,8 +73,8 @@ def bind(sql: str, objects: Mapping[str, list[str]]) -> Query:
 def condition_columns(condition: str) -> set[str]:
     """Column names a skip or reject condition reads. Raises QueryProblem."""
     tree = _parsed(condition, "not a condition")
-    for problem in condition_problems(tree):
-        raise QueryProblem(problem)
+    if problems := list(condition_problems(tree)):
+        raise QueryProblem(*problems)
     return {column.parts[0].name for column in tree.find_all(exp.Column)}
 
 
@@ -80,21 +89,24 @@ def _parsed(sql: str, what: str) -> exp.Expr:
 
 
 def _first_line(error: SqlglotError) -> str:
-    return _CLASS.sub(r"\1", str(error).splitlines()[0])
+    return _TOKEN.sub(r"\1", _CLASS.sub(r"\1", str(error).splitlines()[0]))
 
 
 def _unresolved(error: SqlglotError, read: Mapping[str, list[str]]) -> str:
     """What sqlglot says of a column it cannot place, in our words; ``read``: the objects the query reads."""
+    known = "; ".join(f"{name} has {', '.join(columns)}" for name, columns in read.items())
+    if match := _UNKNOWN.match(str(error)):
+        return f"{match.group(1)!r} is out of reach or does not exist; {known}"
     match = _UNRESOLVED.match(str(error))
     if match is None:
         return _first_line(error)
-    column, line = match.groups()
-    where = f"{column!r} (line {line} of the query)"
+    column, table, line = match.groups()
+    if table:
+        return f"'{table}.{column}' (line {line} of the query) is out of reach or does not exist; {known}"
     holders = [name for name, columns in read.items() if column in columns]
-    if holders:
-        return f"{where} cannot be told apart or is out of reach; it stands in {', '.join(holders)}"
-    known = "; ".join(f"{name} has {', '.join(columns)}" for name, columns in read.items())
-    return f"{where} is not a column of the objects read; {known}"
+    if len(holders) > 1:
+        return f"{column!r} (line {line} of the query) stands in {', '.join(holders)}; write the table in front of it"
+    return f"{column!r} (line {line} of the query) is out of reach or does not exist; {known}"
 
 
 class _Lineage:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.errors import SpecError
-from flit_pipeline.mapping.transforms import resolve
+from flit_pipeline.mapping.transforms import TRANSFORMS, resolve
 from flit_pipeline.specs import rules
 from flit_pipeline.specs.context import Context
 from flit_pipeline.specs.dry_run import engine_problems
@@ -118,8 +118,8 @@ class Migration:
             calls += [route.route.key.via or ""]
             calls += [rule.via or "" for rule in route.route.fields.values()]
             calls += [derive.via or "" for rule in route.route.fields.values() for derive in rule.by.values()]
-        found = [resolve(call).transform for call in calls if call]
-        return {transform.name: transform.revision for transform in found}
+        used = {resolve(call).transform.name for call in calls if call}
+        return {name: TRANSFORMS[name].revision for name in sorted(used)}
 
 
 def names(specs: Path) -> list[str]:
@@ -130,7 +130,7 @@ def names(specs: Path) -> list[str]:
 def load(specs: Path, name: str) -> Migration:
     """Read and check ``specs/<name>/``. Raises SpecError with all violations of a stage at once.
 
-    The stages: the files; the grammar of each; queries and the rules between lines; the engine's own word.
+    The stages: the files, the queries, the rules between lines, the engine's own word.
     """
     folder = specs / name
     if name not in names(specs):
@@ -148,9 +148,10 @@ def load(specs: Path, name: str) -> Migration:
     if source is None or broken or problems:
         raise SpecError(problems + broken)
     routes, problems = _bind(source, models, documents)
-    context = Context(file, head, source, models, documents, routes)
-    problems += rules.migration_problems(context) or list(engine_problems(context) if not problems else ())
     if problems:
+        raise SpecError(problems)
+    context = Context(file, head, source, models, documents, routes)
+    if problems := rules.migration_problems(context) or list(engine_problems(context)):
         raise SpecError(problems)
     return Migration(name, file, source, models, _in_order(routes), documents)
 
@@ -184,7 +185,9 @@ def _read_models(folder: Path, files: list[Path]) -> tuple[dict[str, ModelFile],
             continue
         if model.model in models:
             first = documents[model.model].file
-            problems.append(document.problem(("model",), f"{model.model!r} stands in {first} already; put it there"))
+            problems.append(
+                document.problem(("model",), f"{model.model!r} stands in {first} already; a model has one file")
+            )
             continue
         models[model.model], documents[model.model] = model, document
     return models, documents, problems
@@ -207,8 +210,8 @@ def _bind(
             sql = shorthand(route.rows, source) if route.rows in source.objects else route.rows.rstrip(";\n ")
             try:
                 routes[name] = BoundRoute(name, model.model, route, sql, bind(sql, columns))
-            except QueryProblem as problem:
-                problems.append(document.problem(("routes", name, "rows"), str(problem)))
+            except QueryProblem as error:
+                problems += [document.problem(("routes", name, "rows"), text) for text in error.problems]
     return routes, problems
 
 

@@ -25,7 +25,11 @@ def source_problems(source: SourceSpec, document: Document) -> list[str]:
     problems = []
     stem = document.file.split("/")[-1].removesuffix(".yaml")
     if source.system != stem:
-        problems.append(document.problem(("system",), f"{source.system!r} stands in a file named {stem!r}"))
+        problems.append(
+            document.problem(
+                ("system",), f"{source.system!r} stands in a file named {stem!r}; name it {source.system}.yaml"
+            )
+        )
     for name, thing in source.objects.items():
         for field, cell in thing.fields.items():
             if cell.check is not None and cell.check not in RULES:

@@ -22,7 +22,7 @@ def rows_are_named(c: Context) -> Iterator[str]:
             elif route.query.outputs[f"_rows_{name}"] != {(name, c.source.objects[name].key)}:
                 yield at(f"_rows_{name} must list {name}.{c.source.objects[name].key} and nothing else")
         for column in route.query.outputs:
-            if column.startswith("_") and not column.startswith("_rows_"):
+            if column.startswith("_") and not column.startswith(("_rows_", "_col_")):  # _col_N: has no name at all
                 yield at(f"output column {column!r}: names with an underscore in front are kept for _rows_<object>")
 
 
@@ -34,8 +34,8 @@ def columns_exist(c: Context) -> Iterator[str]:
         for where, sql in conditions(route):
             try:
                 yield from _missing(c, route, sorted(condition_columns(sql)), *where)
-            except QueryProblem as problem:
-                yield c.at(route, *where)(str(problem))
+            except QueryProblem as error:
+                yield from (c.at(route, *where)(text) for text in error.problems)
         for name, rule in route.route.fields.items():
             yield from _missing(c, route, rule.columns, "fields", name)
 

@@ -67,7 +67,8 @@ def _read_slowly(file: str, text: str) -> "_Reading":
         return _Reading(file, yaml.parse(text, Loader=yaml.BaseLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError([f"{file}:{line}: not YAML: {error.problem}"]) from None
+        begun = f" ({error.context}, begun on line {error.context_mark.line + 1})" if error.context_mark else ""
+        raise SpecError([f"{file}:{line}: not YAML: {error.problem}{begun}"]) from None
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         raise SpecError([f"{file}:{line}: not YAML: the character #x{error.character:04x} is not text"]) from None

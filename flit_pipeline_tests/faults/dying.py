@@ -1,9 +1,11 @@
 """Runs the program in this process and ends it with SIGKILL at the N-th call of one function, before or after it.
 
-    python -m flit_pipeline_tests.faults.dying MODULE:FUNCTION before|after N COMMAND…
+    python -m flit_pipeline_tests.faults.dying MODULE:FUNCTION[@WORD] before|after N COMMAND…
 
-COMMAND is a flit-pipeline command line, or ``load MIGRATION``: the loading alone, without Dagster around it. When the
-call never comes the command ends as ever, so the caller must expect status -9: a renamed function is noticed.
+With @WORD only calls count that have WORD among their arguments. COMMAND is a flit-pipeline command line, or
+``schema``, ``read`` or ``load MIGRATION``: what the jobs ``prepare`` and ``full`` do (up to the mapping, from the
+loading), without Dagster around it. When the call never comes the command ends as ever, so the caller must expect
+status -9: a renamed function is noticed.
 """
 
 import functools
@@ -14,25 +16,36 @@ import signal
 import sys
 from typing import Any
 
+from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.stage import load_model
+from flit_pipeline.pipeline import extract
+from flit_pipeline.pipeline.map import map_model
+from flit_pipeline.pipeline.source import read_object
 from flit_pipeline.settings import Settings
+from flit_pipeline.verification.reconcile import reconcile
 from flit_pipeline.wiring import Wiring
+from flit_pipeline.workspace import Workspace
+
+FILE_ROWS = 50
+"""Rows a file of pages holds here, so that a small practice has several and a kill falls between two of them."""
 
 
 def main(place: str, when: str, nth: str, *command: str) -> None:
     """Plant the end, then run the command."""
     plant(place, when, int(nth))
-    if command[0] == "load":
-        load(command[1])
-        return
-    from flit_pipeline.cli import main as flit
+    if command[0] in LIGHT:
+        with Wiring(Settings.read()).workspace(command[1]) as work:
+            LIGHT[command[0]](work)
+    else:
+        from flit_pipeline.cli import main as flit
 
-    sys.argv = ["flit-pipeline", *command]
-    flit()
+        sys.argv = ["flit-pipeline", *command]
+        flit()
 
 
 def plant(place: str, when: str, nth: int) -> None:
     """Replace ``module:attribute.path`` by a function that dies around the N-th call of the real one."""
+    place, _, word = place.partition("@")
     module, _, path = place.partition(":")
     owner: Any = importlib.import_module(module)
     *outer, name = path.split(".")
@@ -43,7 +56,8 @@ def plant(place: str, when: str, nth: int) -> None:
 
     @functools.wraps(real)
     def dying(*arguments: Any, **options: Any) -> Any:
-        mine = next(calls)
+        counts = not word or any(isinstance(one, str) and one == word for one in arguments)
+        mine = next(calls) if counts else 0
         if mine == nth and when == "before":
             die()
         result = real(*arguments, **options)
@@ -54,12 +68,31 @@ def plant(place: str, when: str, nth: int) -> None:
     setattr(owner, name, dying)
 
 
-def load(migration: str) -> None:
-    """Every destination model, from what was mapped before: what the assets of ``full`` do after mapping."""
-    wiring = Wiring(Settings.read())
-    with wiring.workspace(migration) as work, wiring.destination(work) as destination:
+def schema(work: Workspace) -> None:
+    """The body of ``prepare``."""
+    with Wiring(Settings.read()).destination(work) as destination:
+        prepare(work, destination)
+
+
+def read(work: Workspace) -> None:
+    """The bodies of the assets of ``full`` up to the mapping."""
+    extract.FILE_ROWS = FILE_ROWS
+    with Wiring(Settings.read()).reader(work.migration) as reader:
+        for name in work.migration.objects:
+            read_object(work, reader, "full", name)
+    for model in work.migration.order_of_models:
+        map_model(work, model)
+
+
+def load(work: Workspace) -> None:
+    """The bodies of the assets of ``full`` from the loading on."""
+    with Wiring(Settings.read()).destination(work) as destination:
         for model in work.migration.order_of_models:
             load_model(work, destination, model)
+        reconcile(work, destination).require()
+
+
+LIGHT = {"schema": schema, "read": read, "load": load}
 
 
 def die() -> None:

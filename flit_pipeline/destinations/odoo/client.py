@@ -52,7 +52,8 @@ class OdooClient:
         for name, text in (("FLIT_ODOO_API_KEY", api_key), ("FLIT_ODOO_DATABASE", database)):
             if not text.isascii() or not text.isprintable() or " " in text:
                 raise AccessRefused(
-                    f"{name} was read", remedy=f"set {name} without blanks, line ends or letters beyond ASCII"
+                    f"{name} cannot be sent as it is",
+                    remedy=f"set {name} without blanks, line ends or letters beyond ASCII",
                 )
         try:
             self._http = httpx.Client(
@@ -62,7 +63,9 @@ class OdooClient:
                 transport=httpx.HTTPTransport(retries=0),
             )
         except (httpx.InvalidURL, ValueError):
-            raise AccessRefused("FLIT_ODOO_URL was read", remedy="set it to http(s)://host[:port]") from None
+            raise AccessRefused(
+                "FLIT_ODOO_URL is not a URL that can be used", remedy="set it to http(s)://host[:port]"
+            ) from None
 
     def read(self, model: str, method: str, ids: Sequence[int] | None = None, **arguments: Any) -> Any:
         """Call a method that changes nothing; repeated a few times when the connection breaks.
@@ -138,7 +141,9 @@ class OdooClient:
                 f"Odoo was called ({what}) and no connection could be made", remedy=_RUNS
             ) from None
         except httpx.InvalidURL:
-            raise AccessRefused("FLIT_ODOO_URL was used", remedy="set it to http(s)://host[:port]") from None
+            raise AccessRefused(
+                "FLIT_ODOO_URL is not a URL that can be used", remedy="set it to http(s)://host[:port]"
+            ) from None
         except httpx.HTTPError:
             raise OutcomeUnknown(f"Odoo was called ({what}) and the reply is lost") from None
         if reply.status_code in _GATEWAY:

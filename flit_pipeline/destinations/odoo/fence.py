@@ -21,6 +21,8 @@ from flit_pipeline.errors import (
 from flit_pipeline.results import Command, Written
 
 VERDICT_TRIES = 6
+MOVES: dict[str, dict[str, str]] = {"calendar.event": {"start": "stop"}}
+"""model -> field -> the field that Odoo changes with it when it is updated alone (an event keeps its duration)."""
 
 
 class Fences:
@@ -36,7 +38,8 @@ class Fences:
     def send(self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]) -> list[Written]:
         """One atomic call. Raises DestinationRefused (nothing stands) or OutcomeUnknown (ask ``verdict``)."""
         creates = [[0, 0, {**c.values, KEY: c.key}] for c in commands if c.dest_id is None]
-        updates = [[1, c.dest_id, c.values] for c in commands if c.dest_id is not None]
+        kept = self._kept(model, commands)
+        updates = [[1, c.dest_id, kept.get(c.dest_id, {}) | c.values] for c in commands if c.dest_id is not None]
         values: dict[str, Any] = {FENCE_FIELD: fence, slot(model): [*updates, *creates]}
         specification: dict[str, Any] = (
             {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}} if creates else {}
@@ -44,6 +47,17 @@ class Fences:
         answer = self._client.write(WRITE, "web_save", ids=[], vals=values, specification=specification)
         made = answer[0].get(slot(model), []) if creates else []
         return self._match(model, commands, made, fields)
+
+    def _kept(self, model: str, commands: Sequence[Command]) -> dict[int, dict[str, Any]]:
+        """By id: the present values of fields that an update would move although it does not name them."""
+        moved = {
+            c.dest_id: {moves for name, moves in MOVES.get(model, {}).items() if name in c.values} - c.values.keys()
+            for c in commands if c.dest_id is not None
+        }  # fmt: skip
+        ids = [one for one, names in moved.items() if names]
+        fields = sorted(set().union(*moved.values()))
+        rows = self._client.read(model, "read", ids=ids, fields=fields, load=None) if ids else []
+        return {row["id"]: {name: row[name] for name in moved[row["id"]]} for row in rows}
 
     def verdict(
         self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]

@@ -17,10 +17,18 @@ from typing import Any
 
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import LEASE_PARAMETER, LEDGER_PARAMETER
-from flit_pipeline.errors import AccessRefused, DestinationRefused, IdentityMismatch, LeaseHeld, RunAgain
+from flit_pipeline.errors import (
+    AccessRefused,
+    DestinationRefused,
+    IdentityMismatch,
+    LeaseHeld,
+    OutcomeUnknown,
+    RunAgain,
+)
 
 STALE_SECONDS = 300.0
 BEAT_SECONDS = 30.0
+TRIES = 3
 MODEL = "ir.config_parameter"
 
 
@@ -67,9 +75,10 @@ class Lease:
                 f"the destination holds {foreign_keys} records with source keys and names no ledger",
                 remedy="restore the FLIT_HOME that wrote them, or roll that migration back first",
             )
-        if not rows:
+        for _ in range(TRIES if not rows else 0):
             self._create(self._owner, self._ledger)
-            rows = self._parameter(self._owner)
+            if rows := self._parameter(self._owner):
+                break
         if not rows or rows[0]["value"] != self._ledger:
             raise IdentityMismatch(
                 "the destination was loaded by another ledger (another FLIT_HOME or a copy of the database)",
@@ -78,12 +87,15 @@ class Lease:
 
     def take(self) -> None:
         """Take the lease, or take over a dead one. Raises LeaseHeld."""
-        for _ in range(3):
+        for _ in range(TRIES):
             if self._create(self._lease, self._value()):
                 self._last_beat = time.monotonic()
                 return
             for row in self._parameter(self._lease):
                 holder = _parse(row["value"])
+                if holder.token == self._me.token:  # ours after all: the reply was lost
+                    self._last_beat = time.monotonic()
+                    return
                 age = self._age(row)
                 if not holder.dead() and age < STALE_SECONDS:
                     raise LeaseHeld(
@@ -111,15 +123,20 @@ class Lease:
     def release(self) -> None:
         """Give the lease back, if it is still ours.
 
-        A server that does not answer is left alone: the lease of a process that ended is taken over, and the error
-        that ended it must not be hidden by another one.
+        A lost reply is asked about again, for the next step of this very process needs the lease. A server that does
+        not answer at all is left alone: the lease of a process that ended is taken over, and the error that ended it
+        must not be hidden by another one.
         """
-        try:
-            for row in self._parameter(self._lease):
-                if _parse(row["value"]).token == self._me.token:
-                    self._remove(row["id"])
-        except RunAgain:
-            return
+        for _ in range(TRIES):
+            try:
+                for row in self._parameter(self._lease):
+                    if _parse(row["value"]).token == self._me.token:
+                        self._remove(row["id"])
+                return
+            except OutcomeUnknown:
+                continue
+            except RunAgain:
+                return
 
     def _value(self) -> str:
         return json.dumps({**asdict(self._me), "ledger": self._ledger, "beat": time.time()})
@@ -142,6 +159,8 @@ class Lease:
             if refused.rule == "access_refused":
                 raise AccessRefused("the lease was to be kept in ir.config_parameter", remedy=refused.remedy) from None
             return False  # the key stands there: another process was faster
+        except OutcomeUnknown:
+            return False  # it may stand there: the caller looks
         return True
 
     def _remove(self, identity: int) -> None:

@@ -49,6 +49,8 @@ def canonical(kind: str, value: Any) -> Any:
         if isinstance(value, dict):
             value = value.get("id")
         return value or None
+    if kind in ("date", "datetime"):
+        return str(value).rjust(10 if kind == "date" else 19, "0") if value else None  # Odoo writes year 999 as 999
     if kind in ("many2many", "one2many"):
         if value and isinstance(value[0], list):
             value = value[0][2]

@@ -1,0 +1,144 @@
+"""The environment: what is missing, half set or malformed is named; no value is ever repeated."""
+
+from pathlib import Path
+
+import pytest
+
+from flit_pipeline.destinations.odoo.client import OdooClient
+from flit_pipeline.errors import FlitError, SettingsError
+from flit_pipeline.settings import Settings
+from flit_pipeline.wiring import Wiring
+
+ODOO = {
+    "FLIT_ODOO_URL": "https://crm.example.com",
+    "FLIT_ODOO_DATABASE": "practice",
+    "FLIT_ODOO_API_KEY": "s3cret-api-key",
+}
+REST = {"FLIT_DR_DENTES_URL": "https://pms.example.com:8443", "FLIT_DR_DENTES_TOKEN": "s3cret-token"}
+
+
+def settings(tmp_path: Path, **environment: str) -> Settings:
+    return Settings.read({"FLIT_HOME": str(tmp_path), **environment})
+
+
+@pytest.mark.parametrize("missing", ODOO)
+@pytest.mark.parametrize("blank", ["", "  \n"])
+def test_each_missing_or_blank_odoo_variable_is_named_alone(tmp_path: Path, missing: str, blank: str) -> None:
+    """Otherwise a person hunts for the one of three that is not set."""
+    with pytest.raises(SettingsError, match=f"^{missing} is not set") as caught:
+        settings(tmp_path, **(ODOO | {missing: blank})).odoo()
+    assert "s3cret" not in str(caught.value)
+
+
+def test_all_missing_odoo_variables_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="FLIT_ODOO_URL, FLIT_ODOO_DATABASE, FLIT_ODOO_API_KEY are not set"):
+        settings(tmp_path).odoo()
+
+
+def test_line_ends_from_a_file_or_a_copy_do_no_harm(tmp_path: Path) -> None:
+    """`export KEY="$(cat key)"` of a file with CRLF must not send a broken header."""
+    given = {name: f" {value}\r\n" for name, value in (ODOO | REST).items()}
+    access = settings(tmp_path, **given, FLIT_KEY="ab" * 32 + "\n")
+    assert vars(access.odoo()) == {
+        "url": ODOO["FLIT_ODOO_URL"], "database": ODOO["FLIT_ODOO_DATABASE"], "api_key": ODOO["FLIT_ODOO_API_KEY"],
+    }  # fmt: skip
+    assert access.source("dr_dentes").token == REST["FLIT_DR_DENTES_TOKEN"]
+    assert access.key() == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("crm.example.com", "is not a URL"),
+        ("ftp://crm.example.com", "is not a URL"),
+        ("https://", "is not a URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://crm.example.com:port", "is not a URL"),
+        ("https://crm.example.com:99999", "is not a URL"),
+        ("https://crm.exa mple.com", "is not a URL"),
+        ("https://crm.example.com/?db=s3cret", "holds a query"),
+        ("https://admin:s3cret@crm.example.com", "holds credentials"),
+    ],
+)
+@pytest.mark.parametrize("name", ["FLIT_ODOO_URL", "FLIT_DR_DENTES_URL"])
+def test_a_url_that_is_none_is_refused_by_name_and_without_its_text(
+    tmp_path: Path, name: str, url: str, why: str
+) -> None:
+    """Otherwise the library underneath fails later, with the whole URL (and its password) in the traceback."""
+    given = settings(tmp_path, **(ODOO | REST | {name: url}))
+    with pytest.raises(SettingsError, match=f"^{name} {why}") as caught:
+        given.odoo() if name.startswith("FLIT_ODOO") else given.source("dr_dentes")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["s3cret key", "s3cret\nkey", "s3cretü", "s3cret\x00"])
+@pytest.mark.parametrize("place", ["api_key", "database"])
+def test_what_no_http_header_can_carry_is_refused_before_the_first_call(key: str, place: str) -> None:
+    """Otherwise the HTTP library's own error names the header, which is the API key."""
+    given = {"database": "practice", "api_key": "key"} | {place: key}
+    with pytest.raises(FlitError, match=f"FLIT_ODOO_{place.upper()} cannot be sent") as caught:
+        OdooClient("https://crm.example.com", given["database"], given["api_key"])
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, ["FLIT_DR_DENTES_URL", "FLIT_DR_DENTES_EXPORTS"]),
+        ({"FLIT_DR_DENTES_URL": "https://pms.example.com"}, ["FLIT_DR_DENTES_TOKEN"]),
+        ({"FLIT_DR_DENTES_TOKEN": "s3cret"}, ["FLIT_DR_DENTES_URL"]),
+        ({"FLIT_DR_DENTES_EXPORTS": "/nonexistent/s3cret"}, ["FLIT_DR_DENTES_EXPORTS"]),
+        ({"FLIT_DR_DENTES_EXPORTS": "/", "FLIT_DR_DENTES_TOKEN": "s3cret"}, ["FLIT_DR_DENTES_URL"]),
+        ({"FLIT_DR_DENTES_EXPORTS": "/", "FLIT_DR_DENTES_URL": "https://x"}, ["FLIT_DR_DENTES_TOKEN"]),
+    ],
+)
+def test_a_source_that_is_unset_or_half_set_names_the_variable(
+    tmp_path: Path, given: dict[str, str], names: list[str]
+) -> None:
+    """A token without its URL would silently read the exports folder instead of the API."""
+    with pytest.raises(SettingsError) as caught:
+        settings(tmp_path, **given).source("dr_dentes")
+    assert all(name in str(caught.value) for name in names)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_exports_alone_are_enough(tmp_path: Path) -> None:
+    access = settings(tmp_path, FLIT_DR_DENTES_EXPORTS=str(tmp_path)).source("dr_dentes")
+    assert (access.url, access.token, access.exports) == (None, None, tmp_path)
+
+
+def test_specs_that_are_not_there_are_an_error_not_an_empty_list(tmp_path: Path) -> None:
+    """`check` over no specs at all would end with 0 and have checked nothing."""
+    with pytest.raises(SettingsError, match="FLIT_SPECS does not name a folder"):
+        settings(tmp_path, FLIT_SPECS=str(tmp_path / "nowhere"))
+
+
+def test_without_flit_specs_the_specs_of_the_project_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Wiring(settings(tmp_path)).migrations() == ["dr_dentes_to_odoo"]
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="FLIT_HOME: its folder cannot be made") as caught:
+        settings(tmp_path / "file").ledger_url("m")
+    assert "ENOTDIR" in str(caught.value)
+
+
+def test_the_folder_of_a_migration_is_for_this_user_alone(tmp_path: Path) -> None:
+    folder = settings(tmp_path).migration_home("m")
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_missing_key_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="FLIT_KEY is not set") as caught:
+        settings(tmp_path, FLIT_KEY=" ").key()
+    assert "openssl rand -hex 32" in str(caught.value)
+
+
+def test_the_ledger_is_a_file_in_the_home_unless_a_server_is_named(tmp_path: Path) -> None:
+    assert settings(tmp_path).ledger_url("m") == f"sqlite:///{tmp_path.resolve()}/m/ledger.sqlite"
+    given = settings(tmp_path, FLIT_LEDGER_URL="postgresql://h/d")
+    assert given.ledger_url("m") == "postgresql://h/d"
