@@ -86,6 +86,11 @@ class Accounting:
         ]
         return open_ones + differ
 
+    @property
+    def closes(self) -> bool:
+        """True when every row and every record is in exactly one class."""
+        return all(identity.closes for identity in [*self.rows, *self.records])
+
 
 @dataclass(frozen=True)
 class Reconciliation:

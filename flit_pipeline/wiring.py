@@ -22,12 +22,15 @@ from flit_pipeline.specs.migration import Migration, load, names
 from flit_pipeline.staging import Staging
 from flit_pipeline.workspace import Workspace
 
+Stamp = tuple[tuple[str, int, int], ...]
+
 
 class Wiring:
     """Opens what a step needs, from the environment at the moment of the step."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._read: dict[str, tuple[Stamp, Migration]] = {}
 
     @property
     def specs(self) -> Path:
@@ -39,8 +42,12 @@ class Wiring:
         return names(self._settings.specs)
 
     def migration(self, name: str) -> Migration:
-        """Read and check one."""
-        return load(self._settings.specs, name)
+        """Read and check one; again only when one of its files has changed (a run asks for it at every step)."""
+        stamp = stamp_of(self._settings.specs, name)
+        kept = self._read.get(name)
+        if kept is None or kept[0] != stamp:
+            kept = self._read[name] = (stamp, load(self._settings.specs, name))
+        return kept[1]
 
     def facts_problems(self, migration: Migration) -> list[str]:
         """The spec against the field facts that ship with the program."""
@@ -137,3 +144,9 @@ def row_of(work: Workspace, ref: str) -> str | None:
                     if row["_row_ref"] == ref:
                         return row_key(work.migration.source.system, name, row["_id"])
     return None
+
+
+def stamp_of(specs: Path, name: str) -> Stamp:
+    """What tells that no file of a migration or of the sources has changed: path, time and size of each."""
+    files = sorted(path for folder in (specs / name, specs / "sources") for path in folder.glob("*"))
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files if (stat := path.stat()))

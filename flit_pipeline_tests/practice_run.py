@@ -216,3 +216,18 @@ class PracticeRun:
 def source_rows(run: PracticeRun, name: str) -> Iterator[dict[str, Any]]:
     """Rows of a source object as they are now, in key order."""
     return iter(run.sandbox.final_rows(name))
+
+
+def hire(run: PracticeRun, count: int = 2) -> dict[str, int]:
+    """Users of the CRM for the first providers that have an e-mail: records get owners, and owners could be mailed.
+
+    Provider id -> user id.
+    """
+    hired = {}
+    for row in source_rows(run, "provider"):
+        if row["email"] and len(hired) < count:
+            values = {"name": row["email"], "login": row["email"], "email": row["email"]}
+            context = {"no_reset_password": True}
+            [user] = run.odoo.call("res.users", "create", vals_list=[values], context=context)
+            hired[str(row["provider_id"])] = int(user)
+    return hired

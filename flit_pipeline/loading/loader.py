@@ -21,6 +21,8 @@ from flit_pipeline.loading.sender import Item, Sender
 from flit_pipeline.results import Command, LoadCounts
 from flit_pipeline.specs.migration import BoundRoute, Migration
 
+FIRST = 100
+
 Row = Mapping[str, str]
 """A row of mapped/<route>: key, key_ref, hash, image (JSON)."""
 
@@ -52,6 +54,9 @@ class RouteLoader:
             for chunk in _chunks(rows, self._size):
                 fresh, changed = self._sort(chunk)
                 creates += fresh
+                if creates and not sender.sent:
+                    sender.send(creates)  # a small first batch: the server works while we prepare the next
+                    creates = []
                 while len(creates) >= self._size:
                     sender.send(creates[: self._size])
                     creates = creates[self._size :]
@@ -158,10 +163,11 @@ class RouteLoader:
 
 def _chunks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
     chunk: list[Row] = []
+    wanted = min(FIRST, size)
     for row in rows:
         chunk.append(row)
-        if len(chunk) >= size:
+        if len(chunk) >= wanted:
             yield chunk
-            chunk = []
+            chunk, wanted = [], size
     if chunk:
         yield chunk

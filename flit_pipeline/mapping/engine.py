@@ -51,12 +51,12 @@ class Engine:
             raise _refused(what, error) from None
 
     def scalar(self, sql: str, *, what: str) -> Any:
-        """One value of a query over counts and refs."""
+        """The first value of a small result, read to its end: an error may stand behind the first row."""
         try:
-            row = self._connection.execute(self._select(sql, what)).fetchone()
+            rows = self._connection.execute(self._select(sql, what)).fetchall()
         except FOREIGN as error:
             raise _refused(what, error) from None
-        return row[0] if row else None
+        return rows[0][0] if rows else None
 
     def describe(self, sql: str) -> list[tuple[str, str]]:
         """(name, type) of each output column; nothing is run. Raises SpecError with the engine's own sentence.

@@ -104,7 +104,7 @@ class RouteMapper:
         yield from groups.values()
 
     def _rows(self, row: dict[str, Any]) -> list[RowId]:
-        """The lead object's rows first; a join that found nothing leaves an empty place in the list, which is no row."""
+        """The lead object's rows first; where a join found nothing, the list has an empty place, which is no row."""
         lead = self.route.lead
         names = [lead, *(name for name in self.route.objects if name != lead)]
         return [(name, str(one)) for name in names for one in row[f"_rows_{name}"] or [] if one is not None]

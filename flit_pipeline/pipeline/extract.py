@@ -2,8 +2,8 @@
 
 A page collection that shifts while it is read can skip a row without any sign in the rows themselves, so a pass over
 numbered pages counts only when nothing moved: same total before and after, every row once, nothing modified since the
-pass began. Otherwise another pass follows. Cursors and files do not shift; what changes meanwhile is the business of
-the first pickup window, which begins when this reading began.
+pass began. Otherwise another pass follows. Cursors and files do not shift (a count that differs gets one more pass);
+what changes meanwhile is the business of the first pickup window, which begins when this reading began.
 """
 
 import json
@@ -57,7 +57,7 @@ def extract_object(work: Workspace, reader: SourceReader, window: Window, name: 
         broken = sum(1 for held, _ in refused.refs(work.store, "extract") if held == name)
         after = reader.count(name)
         seen = _Seen(cursor.total_before, after, len(winners) + broken, repeats, whole, began)
-        calm = reader.stable_paging(name) or _nothing_moved(reader, name, seen)
+        calm = _nothing_moved(reader, name, seen) or (reader.stable_paging(name) and cursor.reading > 1)
         if not calm and cursor.reading >= MAX_PASSES:
             with work.store.write() as connection:
                 windows.save_cursor(connection, window.id, name, windows.FRESH)  # the next run reads anew
@@ -174,6 +174,8 @@ class _Seen:
 
 
 def _nothing_moved(reader: SourceReader, name: str, seen: _Seen) -> bool:
+    if reader.stable_paging(name):  # no row is skipped; a count that differs is worth one more pass, if it can move
+        return seen.after in (None, seen.rows) or not reader.supports_since(name)
     if seen.after != seen.before or (seen.after is not None and seen.after != seen.rows):
         return False
     if not reader.supports_since(name):

@@ -26,6 +26,11 @@ from flit_pipeline.specs.yaml_text import Document, read_yaml
 MIGRATION_FILE = "migration.yaml"
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
+ACCESS: Any = dict.fromkeys(("clock", "auth", "auth_header", "token_path", "token_scope"), True) | {
+    "objects": {"__all__": {"rest", "csv"}}
+}
+"""Keys of a source spec that say how it is reached: URLs, page sizes, file patterns, ways to sign in."""
+
 
 @dataclass(frozen=True)
 class BoundRoute:
@@ -99,12 +104,11 @@ class Migration:
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 
-        How the source is reached (paths, page sizes, file patterns) and the size of a batch mean nothing.
+        How the source is reached (ACCESS) and the size of a batch mean nothing.
         """
-        access: Any = {"clock": True, "objects": {"__all__": {"rest", "csv"}}}
         meaning = {
             "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
-            "source": self.source.model_dump(mode="json", exclude=access),
+            "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),
         }

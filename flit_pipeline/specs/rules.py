@@ -21,7 +21,7 @@ MAX_FIELD_NAME = 63
 
 
 def source_problems(source: SourceSpec, document: Document) -> list[str]:
-    """A source spec's name, and the checks and transforms it names."""
+    """A source spec's name, the types of its keys, and the checks and transforms it names."""
     problems = []
     stem = document.file.split("/")[-1].removesuffix(".yaml")
     if source.system != stem:
@@ -31,6 +31,9 @@ def source_problems(source: SourceSpec, document: Document) -> list[str]:
             )
         )
     for name, thing in source.objects.items():
+        if (kind := thing.fields[thing.key].type) != "text":
+            text = f"the key is {kind}, must be text: rows are named by it as the source writes it"
+            problems.append(document.problem(("objects", name, "fields", thing.key, "type"), text))
         for field, cell in thing.fields.items():
             if cell.check is not None and cell.check not in RULES:
                 where = ("objects", name, "fields", field, "check")

@@ -37,7 +37,7 @@ class Document:
 
     def problem(self, where: Where, message: str) -> str:
         """``file:line: path.of.key: message``, the one shape of a spec problem."""
-        path = ".".join(str(part) for part in where)
+        path = ".".join(str(part) if str(part).isprintable() else repr(part) for part in where)
         return f"{self.file}:{self.line(where)}: {path + ': ' if path else ''}{message}"
 
 

@@ -32,7 +32,8 @@ CLASSIFIED = f"""
     union all
     select object, row_ref, '', '', '', 'quarantined' from held
     union all
-    select object, row_ref, '', '', 'ignored_object', 'ignored' from rows semi join ignored using (object)"""
+    select object, row_ref, '', '', 'ignored_object', 'ignored'
+    from rows semi join ignored using (object) anti join held using (object, row_ref)"""
 
 ROWS = f"""
     with classified as ({CLASSIFIED}),

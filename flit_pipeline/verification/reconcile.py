@@ -9,7 +9,12 @@ from flit_pipeline.workspace import Workspace
 
 
 def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
-    """Prove the newest full window; it is closed when everything holds."""
+    """Prove the newest full window.
+
+    It is closed once every row and record is in its class: then nothing is left to do in it, whatever the proof says,
+    and the next `full` reads the source anew. A window kept open for a record that a user deleted in the CRM would
+    never read again.
+    """
     window = windows.current(work.store)
     accounting = account(work, window)
     counts, differences = count_problems(work, destination)
@@ -20,6 +25,6 @@ def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
         accounting, counts, differences, refused.by_rule(work.store), refused.findings_by_rule(work.store),
         batches.count_by_state(work.store),
     )  # fmt: skip
-    if not result.problems and window.state == "open":
+    if accounting.closes and not undecided and window.state == "open":
         windows.close_window(work.store, window.id)
     return result

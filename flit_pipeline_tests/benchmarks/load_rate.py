@@ -20,7 +20,7 @@ from flit_pipeline.destinations.odoo.client import QUIET, OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.ledger import windows
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.loading.loader import Row, RouteLoader
+from flit_pipeline.loading.loader import RouteLoader, Row
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import sweep

@@ -5,7 +5,8 @@ proved, field by field, for records that are created and for records of which on
 """
 
 import random
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from flit_pipeline.destinations.odoo import values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
+from flit_pipeline.errors import BadValue
 from flit_pipeline.mapping.transforms.html import paragraphs
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
@@ -309,3 +311,45 @@ def test_html_that_is_not_ours_is_changed_and_therefore_read_back(sending: Sendi
     ]
     written = sending.send(commands, "calendar.event", ("description",))
     assert [one.seen["description"] or "" for one in written] == list(texts.values())
+
+
+UNFIT = {
+    "integer": ["1.5", 2.5, 2**31, "1e10", "Kanarya7731", "", True, "nan"],
+    "float": ["nan", "inf", "-inf", "1e999", "Kanarya7731", "1,5", True],
+    "boolean": ["Kanarya7731", "yes", 2],
+    "date": ["31/12/2020", "2020-02-30", "Kanarya7731", "20201"],
+    "datetime": ["2020-01-01T10:00:00junk", "25:00", "Kanarya7731"],
+    "many2one": ["Kanarya7731", "1.5"],
+    "many2many": ["Kanarya7731", [1, "Kanarya7731"], 5],
+    "binary": ["Kanarya7731"],
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_what_odoo_would_cut_round_or_refuse_is_held_before_it_is_sent(kind: str) -> None:
+    """1.5 in a whole number becomes 1 without a word; a refused value costs the bisection of its batch."""
+    for value in UNFIT[kind]:
+        with pytest.raises(BadValue) as caught:
+            values.wire(kind, "x_field", value)
+        assert caught.value.column == "x_field"
+        assert caught.value.rule
+        assert "Kanarya7731" not in str(caught.value)
+
+
+def test_wire_forms_that_mean_the_same_are_the_same() -> None:
+    moment = datetime(2024, 3, 31, 4, 30, tzinfo=timezone(timedelta(hours=3)))
+    assert values.wire("datetime", "f", moment) == "2024-03-31 01:30:00"
+    assert values.wire("date", "f", date(999, 1, 2)) == "0999-01-02"
+    assert values.wire("char", "f", Decimal("12.50")) == "12.5"
+    assert values.wire("char", "f", "a\x00\ud800b\x1f") == "ab"
+    assert values.wire("many2many", "f", [3, 1, 3]) == [[6, 0, [1, 3]]]
+    assert values.wire("many2one", "f", "false") is False
+    for kind, pairs in {
+        "char": [("", False), (None, False)], "integer": [(0, False), (None, 0)], "float": [(0.0, False), (-0.0, 0)],
+        "boolean": [(None, False)], "many2one": [([7, "Name"], 7), ({"id": 7}, 7), (False, None)],
+        "many2many": [([[6, 0, [2, 1]]], [1, 2]), (False, [])], "date": [("999-01-02", "0999-01-02"), ("", False)],
+    }.items():  # fmt: skip
+        for one, other in pairs:
+            assert values.canonical(kind, one) == values.canonical(kind, other), (kind, one, other)
+    assert values.canonical("boolean", True) != values.canonical("boolean", False)
+    assert values.canonical("integer", 2**53 + 1) != values.canonical("integer", 2**53)

@@ -20,16 +20,17 @@ class Answer:
     cut: bool = False
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        """Rows of a page; set them with ``with_rows``."""
-        return list(json.loads(self.body).get("data", []))
+    def page(self) -> dict[str, Any]:
+        """The page as JSON: ``data`` (rows), ``total``, ``next_cursor`` or ``pages``."""
+        return dict(json.loads(self.body))
 
-    def with_rows(self, rows: list[dict[str, Any]]) -> "Answer":
-        """The same page with other rows."""
-        return Answer(self.status, json.dumps({**json.loads(self.body), "data": rows}).encode(), self.kind)
+    def with_page(self, **changed: Any) -> "Answer":
+        """The same page, changed."""
+        return Answer(self.status, json.dumps({**self.page, **changed}).encode(), self.kind)
 
 
-Bend = Callable[[Answer], Answer]
+Bend = Callable[[str, Answer], Answer]
+"""(path with its query, what the source answered) -> what the client gets."""
 
 
 class CrookedSource:
@@ -83,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         date = reply.headers.get("Date", "")
         connection.close()
         bend = source.bent.get(urlsplit(self.path).path)
-        answer = bend(answer) if bend else answer
+        answer = bend(self.path, answer) if bend else answer
         self.send_response_only(answer.status)
         for name, value in {"Content-Type": answer.kind, "Content-Length": str(len(answer.body)), "Date": date}.items():
             self.send_header(name, value)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flit_pipeline.sandbox.dr_dentes import Practice
-from flit_pipeline_tests.faults.world import World, changed_specs, side_by_side
+from flit_pipeline_tests.faults.world import World, changed_specs
 from flit_pipeline_tests.odoo.cache import free_port
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION
@@ -35,65 +35,73 @@ def world(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def test_each_variable_that_is_missing_or_malformed_is_named(world: World, tmp_path: Path) -> None:
     """`KeyError: 'FLIT_ODOO_URL'` and a page of Python is what a practice would call us about."""
     (tmp_path / "file").write_text("")
-    fresh = world.with_(FLIT_HOME=str(tmp_path / "home"))
     odoo = "FLIT_ODOO_URL, FLIT_ODOO_DATABASE, FLIT_ODOO_API_KEY"
-    cases: list[tuple[World, tuple[str, ...], tuple[str, ...]]] = [
-        (world.with_(absent=["FLIT_ODOO_URL"]), CHECK, ("FLIT_ODOO_URL is not set", odoo)),
-        (world.with_(FLIT_ODOO_DATABASE=""), CHECK, ("FLIT_ODOO_DATABASE is not set",)),
-        (world.with_(FLIT_ODOO_API_KEY=" "), CHECK, ("FLIT_ODOO_API_KEY is not set",)),
-        (world.with_(absent=["FLIT_ODOO_URL", "FLIT_ODOO_API_KEY"]), CHECK, ("FLIT_ODOO_URL, FLIT_ODOO_API_KEY are",)),
-        (world.with_(FLIT_ODOO_URL="crm.example.com"), CHECK, ("FLIT_ODOO_URL is not a URL",)),
-        (world.with_(FLIT_ODOO_API_KEY="kéy"), CHECK, ("FLIT_ODOO_API_KEY cannot be sent",)),
-        (world.with_(absent=["FLIT_KEY"]), STATUS, ("FLIT_KEY is not set", "openssl rand -hex 32")),
-        (world.with_(FLIT_KEY="1234"), STATUS, ("FLIT_KEY", "64 hex digits")),
-        (world.with_(FLIT_SPECS=str(tmp_path / "no")), ("check",), ("FLIT_SPECS does not name a folder",)),
-        (world.with_(FLIT_HOME=str(tmp_path / "file")), STATUS, ("FLIT_HOME", "ENOTDIR")),
-        (world.with_(FLIT_LEDGER_URL="mysql://u:s3cret@h/d"), STATUS, ("FLIT_LEDGER_URL names no database",)),
-        (fresh.with_(absent=["FLIT_DR_DENTES_URL"]), INVENTORY, ("FLIT_DR_DENTES_TOKEN is set without FLIT_DR_DENTES_URL",)),
-        (fresh.with_(absent=["FLIT_DR_DENTES_TOKEN"]), INVENTORY, ("FLIT_DR_DENTES_URL is set without FLIT_DR_DENTES_TOKEN",)),
-        (fresh.with_(absent=["FLIT_DR_DENTES_URL", "FLIT_DR_DENTES_TOKEN"]), INVENTORY, ("FLIT_DR_DENTES_EXPORTS is set",)),
-        (fresh.with_(absent=["FLIT_KEY"]), INVENTORY, ("FLIT_KEY is not set",)),
-    ]  # fmt: skip
-    for ended, (_, command, says) in zip(side_by_side((w, c) for w, c, _ in cases), cases, strict=True):
-        world.told(ended, 1, says)
+    cases: list[tuple[World, tuple[str, ...], str]] = [
+        (world.with_(absent=["FLIT_ODOO_URL"]), CHECK, odoo),
+        (world.with_(FLIT_ODOO_DATABASE=""), CHECK, "FLIT_ODOO_DATABASE is not set"),
+        (world.with_(FLIT_ODOO_API_KEY=" "), CHECK, "FLIT_ODOO_API_KEY is not set"),
+        (world.with_(absent=["FLIT_ODOO_URL", "FLIT_ODOO_API_KEY"]), CHECK, "FLIT_ODOO_URL, FLIT_ODOO_API_KEY are not"),
+        (world.with_(FLIT_ODOO_URL="crm.example.com"), CHECK, "FLIT_ODOO_URL is not a URL"),
+        (world.with_(FLIT_ODOO_API_KEY="kéy"), CHECK, "FLIT_ODOO_API_KEY cannot be sent"),
+        (world.with_(absent=["FLIT_KEY"]), STATUS, "openssl rand -hex 32"),
+        (world.with_(absent=["FLIT_KEY"]), INVENTORY, "FLIT_KEY is not set"),
+        (world.with_(FLIT_KEY="1234"), STATUS, "64 hex digits"),
+        (world.with_(FLIT_SPECS=str(tmp_path / "no")), ("check",), "FLIT_SPECS does not name a folder"),
+        (world.with_(FLIT_HOME=str(tmp_path / "file")), STATUS, "ENOTDIR"),
+        (world.with_(FLIT_LEDGER_URL="mysql://u:s3cret@h/d"), STATUS, "FLIT_LEDGER_URL names no database"),
+    ]
+    for there, command, says in cases:
+        ended = world.told(there.say(*command), 1, [says])
         assert "s3cret" not in ended.err + ended.out
         if "--json" in command:
             assert ended.last["ok"] is False
-    for ended in side_by_side([(world, CHECK), (world, STATUS), (fresh, INVENTORY)]):
-        world.told(ended, 0, [])
+    for command in (CHECK, STATUS):
+        world.told(world.say(*command), 0, [])
 
 
-def test_wrong_addresses_and_credentials_name_what_to_correct(
+def test_a_source_that_cannot_be_reached_is_a_matter_of_its_variables(
     world: World, odoo: OdooUnderTest, tmp_path: Path
 ) -> None:
-    """Each end is swapped for the other one, for nothing, and for the right one with a wrong key."""
-    nowhere = f"http://127.0.0.1:{free_port()}"
+    """Nothing set, half of it, a wrong token, a server that is another, a server that is gone."""
     fresh = world.with_(FLIT_HOME=str(tmp_path / "home"))
-    cases = [
-        (world.with_(FLIT_ODOO_URL=nowhere), CHECK, ("FLIT_ODOO_URL", "did not answer")),
-        (world.with_(FLIT_ODOO_URL=world.sandbox.url), CHECK, ("FLIT_ODOO_URL",)),
-        (world.with_(FLIT_ODOO_DATABASE="no_such_db"), CHECK, ("FLIT_ODOO_DATABASE",)),
-        (world.with_(FLIT_ODOO_API_KEY="0" * 40), CHECK, ("FLIT_ODOO_API_KEY",)),
-        (world.with_(FLIT_ODOO_API_KEY="0" * 40), PREPARE, ("FLIT_ODOO_API_KEY",)),
-        (fresh.with_(FLIT_DR_DENTES_TOKEN="wrong"), INVENTORY, ("FLIT_DR_DENTES_TOKEN", "HTTP 401")),
-        (fresh.with_(FLIT_DR_DENTES_URL=odoo.url), INVENTORY, ("FLIT_DR_DENTES_URL", "/api/v1/clock")),
+    names = ["FLIT_DR_DENTES_URL", "FLIT_DR_DENTES_TOKEN"]
+    unreachable = {"FLIT_DR_DENTES_URL": f"http://127.0.0.1:{free_port()}"}
+    cases: list[tuple[World, list[str]]] = [
+        (fresh.with_(absent=names[:1]), ["FLIT_DR_DENTES_TOKEN is set without FLIT_DR_DENTES_URL"]),
+        (fresh.with_(absent=names), ["neither FLIT_DR_DENTES_URL nor FLIT_DR_DENTES_EXPORTS is set"]),
+        (fresh.with_(FLIT_DR_DENTES_TOKEN="wrong"), ["FLIT_DR_DENTES_TOKEN", "HTTP 401"]),
+        (fresh.with_(FLIT_DR_DENTES_URL=odoo.url), ["FLIT_DR_DENTES_URL", "/api/v1/clock"]),
+        (fresh.with_(**unreachable), ["the connection broke off", "run the same command again"]),
     ]
-    for ended, (_, _, says) in zip(side_by_side((w, c) for w, c, _ in cases), cases, strict=True):
-        world.told(ended, 1, says)
-    gone = fresh.with_(FLIT_DR_DENTES_URL=nowhere)
-    gone.fails(*INVENTORY, module=HASTY, says=["the connection broke off", "run the same command again"])
+    for there, says in cases:
+        ended = there.fails(*INVENTORY, module=HASTY, says=says)
+        assert ended.last["ok"] is False
+    world.told(fresh.flit(*INVENTORY), 0, [])
+
+
+def test_an_odoo_that_cannot_be_reached_is_a_matter_of_its_variables(world: World, odoo: OdooUnderTest) -> None:
+    """A server that is gone, one that is another, another database, another key."""
+    for there, says in (
+        (world.with_(FLIT_ODOO_URL=f"http://127.0.0.1:{free_port()}"), ["FLIT_ODOO_URL", "did not answer"]),
+        (world.with_(FLIT_ODOO_URL=world.sandbox.url), ["FLIT_ODOO_URL"]),
+        (world.with_(FLIT_ODOO_DATABASE="no_such_db"), ["FLIT_ODOO_DATABASE"]),
+        (world.with_(FLIT_ODOO_API_KEY="0" * 40), ["FLIT_ODOO_API_KEY"]),
+    ):
+        world.told(there.say(*CHECK), 1, says)
+    world.with_(FLIT_ODOO_API_KEY="0" * 40).fails(*PREPARE, says=["FLIT_ODOO_API_KEY"])
     assert odoo.sql("select count(*) from x_flit_fence") == [(0,)]
-    fresh.told(fresh.flit(*INVENTORY), 0, [])
+    world.told(world.flit(*PREPARE), 0, [])
 
 
 def test_another_key_than_the_ledgers_changes_nothing(world: World) -> None:
     """New rows sealed with a second key could not be read together with the old ones by anybody."""
     before = world.ledger("select name, value from meta order by name")
-    other = world.with_(FLIT_KEY=secrets.token_hex(32))
-    for command in (STATUS, PREPARE, ("who", MIGRATION, "0" * 24)):
-        other.fails(*command, says=["another FLIT_KEY", "set the FLIT_KEY this FLIT_HOME was made with"])
+    other, says = world.with_(FLIT_KEY=secrets.token_hex(32)), ["another FLIT_KEY", "set the FLIT_KEY this FLIT_HOME"]
+    other.fails(*PREPARE, says=says)
+    for command in (STATUS, CHECK, ("who", MIGRATION, "0" * 24)):
+        world.told(other.say(*command), 1, says)
     assert world.ledger("select name, value from meta order by name") == before
-    world.told(world.flit(*STATUS), 0, [])
+    world.told(world.say(*STATUS), 0, [])
 
 
 SPEC_FAULTS = {
@@ -115,15 +123,14 @@ def test_a_spec_that_cannot_be_loaded_is_refused_by_line_before_anything_is_writ
     """All lines at once, by `check` without a server and by `prepare`; a half-prepared Odoo would be the price."""
     fields = "select count(*), max(write_date) from ir_model_fields"
     before = odoo.sql(fields)
-    cases = []
     for number, (old, new, says) in enumerate(SPEC_FAULTS.values()):
         specs = changed_specs(tmp_path / str(number), {"res.partner.yaml": {old: new}})
-        command = PREPARE if number < 2 else ("check", MIGRATION)
-        cases.append((world.with_(FLIT_SPECS=str(specs)), command, ("res.partner.yaml:", says)))
-    for ended, (_, _, says) in zip(side_by_side((w, c) for w, c, _ in cases), cases, strict=True):
-        world.told(ended, 1, says)
+        there = world.with_(FLIT_SPECS=str(specs))
+        world.told(there.say("check", MIGRATION), 1, ["res.partner.yaml:", says])
+        if number == 0:
+            there.fails(*PREPARE, says=["res.partner.yaml:", says])
     assert odoo.sql(fields) == before
-    world.told(world.flit("check", MIGRATION), 0, [])
+    world.told(world.say(*CHECK), 0, [])
 
 
 def test_an_odoo_without_crm_is_refused_and_taken_once_it_is_installed(world: World, odoo: OdooUnderTest) -> None:
@@ -132,10 +139,10 @@ def test_an_odoo_without_crm_is_refused_and_taken_once_it_is_installed(world: Wo
     odoo.call("ir.module.module", "button_immediate_uninstall", ids=[crm])
     try:
         world.fails(*PREPARE, says=["CRM app is not installed", "install crm in this database"])
-        world.fails(*CHECK, says=["install crm in this database"])
+        world.told(world.say(*CHECK), 1, ["install crm in this database"])
     finally:
         odoo.call("ir.module.module", "button_immediate_install", ids=[crm])
-    world.told(world.flit(*PREPARE), 0, [])
+    world.told(world.say(*CHECK), 0, [])
 
 
 def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again(
@@ -155,7 +162,7 @@ def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again
 def test_one_record_that_odoo_refuses_is_held_alone_and_its_batch_lands_once(
     world: World, odoo: OdooUnderTest, tmp_path: Path
 ) -> None:
-    """The rule that catches it is taken out of the spec, so that Odoo itself is the one to refuse, in a batch of 500."""
+    """The rule that catches it is taken out of the spec, so that Odoo itself has to refuse, in a batch of 500."""
     rule = "      ends_before_start:\n        when: ends_at is null or ends_at < starts_at\n"
     remedy = "        remedy: correct the end of the appointment in Dr.DENTES\n"
     specs = changed_specs(tmp_path / "specs", {"calendar.event.yaml": {rule + remedy: ""}})
@@ -164,67 +171,70 @@ def test_one_record_that_odoo_refuses_is_held_alone_and_its_batch_lands_once(
     assert len(planted) == 1
     key = str(planted[0]["appointment_id"])
     careless.complete()
-    [held] = [line for line in careless.status()["held"] if line["rule"] == "destination_refused"]
+    [held] = [line for line in careless.say(*STATUS).last["held"] if line["rule"] == "destination_refused"]
     assert (held["stage"], held["object"], held["rows"]) == ("load", "appointment", 1)
     assert "correct the value" in held["remedy"]
     assert not [one for one in world.keys("appointment") if one.endswith(f"/{key}")]
     assert len(world.keys("appointment")) > 400
 
     [(ref,)] = world.ledger("select row_ref from quarantine where rule = 'destination_refused'")
-    assert (
-        world.told(world.flit("who", MIGRATION, ref), 0, []).out.strip() == f"dr_dentes/appointment/appointment/{key}"
-    )
+    assert world.told(world.say("who", MIGRATION, ref), 0, []).out.strip() == f"dr_dentes/appointment/appointment/{key}"
 
     world.sandbox.edit("appointment", key, ends_at=planted[0]["starts_at"])
     careless.complete()
-    assert not [line for line in careless.status()["held"] if line["rule"] == "destination_refused"]
+    assert not [line for line in careless.say(*STATUS).last["held"] if line["rule"] == "destination_refused"]
     assert len([one for one in world.keys("appointment") if one.endswith(f"/{key}")]) == 1
 
 
 def test_a_row_held_in_any_stage_is_told_by_its_ref_and_an_unknown_one_is_not(world: World) -> None:
     """A person at the practice must find the row; nobody else may."""
-    world.complete()
+    world.loaded()
     patients = {str(row["patient_id"]) for row in world.sandbox.final_rows("patient")}
     stages = world.ledger("select stage, object, min(row_ref) from quarantine group by stage, object")
     assert {stage for stage, _, _ in stages} >= {"validate", "map", "load", "extract"}
-    commands = [(world, ("who", MIGRATION, ref)) for _, _, ref in stages]
-    for (stage, name, _), ended in zip(stages, side_by_side(commands), strict=True):
-        said = world.told(ended, 0, []).out.strip()
+    for stage, name, ref in stages:
+        said = world.told(world.say("who", MIGRATION, ref), 0, []).out.strip()
         assert name in said
         if (stage, name) == ("validate", "patient"):
             assert said.rpartition("/")[2] in patients
-    world.fails("who", MIGRATION, "0" * 24, says=["is not known to this ledger", "FLIT_HOME"])
+    world.told(world.say("who", MIGRATION, "0" * 24), 1, ["is not known to this ledger", "FLIT_HOME"])
+
+
+HELPS: list[tuple[str, ...]] = [(), ("check",), ("run",), ("status",), ("who",), ("sandbox",), ("dev",)]
+WRONG: list[tuple[str, ...]] = [
+    ("nonsense",), ("run",), ("run", "fuul", MIGRATION), ("run", "full"), ("status",), ("who", MIGRATION),
+    ("status", MIGRATION, "--nonsense"), ("sandbox", "oracle"),
+]  # fmt: skip
 
 
 def test_the_commands_explain_themselves_and_refuse_wrong_use_with_2(world: World) -> None:
     """0 is a promise, 1 a failure, 2 a typing error: scripts tell them apart."""
-    helps: list[tuple[str, ...]] = [
-        (), ("check",), ("run",), ("status",), ("who",), ("sandbox",), ("dev",), ("sandbox", "dr_dentes", "--"),
-    ]  # fmt: skip
-    for ended in side_by_side((world, (*command, "--help")) for command in helps):
-        assert "usage:" in world.told(ended, 0, []).out.lower()
-    wrong: list[tuple[str, ...]] = [
-        ("nonsense",), ("run",), ("run", "fuul", MIGRATION), ("run", "full"), ("status",), ("who", MIGRATION),
-        ("status", MIGRATION, "--nonsense"), ("sandbox", "oracle"), ("sandbox", "dr_dentes", "--patients", "many"),
-    ]  # fmt: skip
-    for ended in side_by_side((world, command) for command in wrong):
+    for command in HELPS:
+        assert "usage:" in world.told(world.say(*command, "--help"), 0, []).out.lower()
+    for command in WRONG:
+        ended = world.say(*command)
         assert ended.code == 2, ended.err
         assert "usage:" in ended.err.lower()
+    for started, code in ((("run", "fuul", MIGRATION), 2), (("sandbox", "dr_dentes", "--patients", "many"), 2),
+                          (("sandbox", "dr_dentes", "--", "--help"), 0)):  # fmt: skip
+        ended = world.flit(*started)
+        assert ended.code == code, ended.err
+        assert "usage:" in (ended.err + ended.out).lower()
     for command in (("run", "full", "no_such", "--json"), ("status", "no_such", "--json")):
-        ended = world.fails(*command, says=["there is no such migration", MIGRATION])
+        ended = world.told(world.say(*command), 1, ["there is no such migration", MIGRATION])
         assert ended.last["ok"] is False
-    world.fails("check", "no_such", says=[MIGRATION])
+    world.told(world.say("check", "no_such"), 1, [MIGRATION])
 
 
 def test_status_tells_counts_remedies_and_no_values(world: World) -> None:
     fresh = world.with_(FLIT_HOME=str(world.folder / "fresh"))
-    nothing = fresh.told(fresh.flit("status", MIGRATION), 0, ["nothing was read yet"])
+    nothing = fresh.told(fresh.say("status", MIGRATION), 0, ["nothing was read yet"])
     assert "held" not in nothing.out
-    world.complete()
-    status = world.status()
+    world.loaded()
+    status = world.told(world.say(*STATUS), 0, []).last
     assert status["window"]["state"] == "closed"
     assert set(status["batches"]) <= {"confirmed/reply", "confirmed/verdict", "void/verdict"}
-    text = world.told(world.flit("status", MIGRATION), 0, [])
+    text = world.told(world.say("status", MIGRATION), 0, [])
     for held in status["held"]:
         assert held["remedy"]
         assert f"held: {held['rows']} {held['object']} rows, {held['rule']}" in text.out

@@ -93,7 +93,7 @@ def test_lost_replies_about_the_lease_do_not_lock_the_program_out(endured: Endur
         run.odoo_url = proxy.url
         proxy.swallow("/json/2/ir.config_parameter/create", nth=1)
         proxy.swallow("/json/2/ir.config_parameter/unlink", nth=1)
-        proxy.cut("/json/2/ir.config_parameter/unlink", nth=4)
+        proxy.cut("/json/2/ir.config_parameter/unlink", nth=2)
         run.run("full").ok()
         assert proxy.counts["swallowed"] == 2 and proxy.counts["cut"] == 1
     assert run.identity("patient records")["parts"]["updated"] == 1

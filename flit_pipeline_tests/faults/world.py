@@ -1,14 +1,15 @@
 """A practice, its Odoo and the program, with what the tests of bad input change about them."""
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from flit_pipeline_tests.practice_run import KEYS, MIGRATION, REPOSITORY, Ended, PracticeRun
+from click.testing import CliRunner
 
-ONE_AT_A_TIME = 2  # processes: what the tests may use of the machine
+from flit_pipeline.cli import main as flit
+from flit_pipeline_tests.practice_run import KEYS, MIGRATION, REPOSITORY, Ended, PracticeRun
 
 
 @dataclass
@@ -34,6 +35,13 @@ class World(PracticeRun):
         other.__dict__.update({k: v for k, v in self.__dict__.items() if k not in other.__dataclass_fields__})
         return other
 
+    def say(self, *command: str) -> Ended:
+        """A command that starts no run, in this process and the world's environment: a second less for each."""
+        unset = {name: None for name in os.environ if name.startswith(("FLIT_", "DAGSTER"))}
+        result = CliRunner(env={**unset, **self.environment}).invoke(flit, command)
+        foreign = result.exception is not None and not isinstance(result.exception, SystemExit)
+        return Ended(result.exit_code, result.stdout, result.stderr + ("Traceback: " + repr(result.exc_info)) * foreign)
+
     def fails(self, *command: str, module: str = "flit_pipeline.cli", code: int = 1, says: Iterable[str] = ()) -> Ended:
         """The command, which ends with this code and a sentence that holds all of ``says``; no value, no traceback."""
         return self.told(self.flit(*command, module=module), code, says)
@@ -52,6 +60,11 @@ class World(PracticeRun):
         """No name, number, phone or note of a patient stands in it."""
         assert [value for value in self.hidden if len(value) > 5 and value in text] == []
 
+    def loaded(self) -> None:
+        """Some full load has been completed."""
+        if not self.ledger("select 1 from window where kind = 'full' and state = 'closed'"):
+            self.complete()
+
     def complete(self) -> Ended:
         """``full`` to its end: identities closed, and each key once in Odoo and in the ledger's count."""
         ended = self.told(self.run("full"), 0, [])
@@ -65,12 +78,6 @@ class World(PracticeRun):
             assert len(keys) == known, route
         assert self.intents_open() == 0
         return ended
-
-
-def side_by_side(commands: Iterable[tuple[World, tuple[str, ...]]]) -> list[Ended]:
-    """Several commands that have nothing to do with each other, some of them at a time."""
-    with ThreadPoolExecutor(ONE_AT_A_TIME) as pool:
-        return list(pool.map(lambda one: one[0].flit(*one[1]), commands))
 
 
 def changed_specs(folder: Path, changes: Mapping[str, Mapping[str, str]]) -> Path:

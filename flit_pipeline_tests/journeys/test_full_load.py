@@ -19,7 +19,7 @@ from flit_pipeline_tests.expected import (
     planted,
 )
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import KEYS, PATIENTS, TABLES, Ended, Practice, PracticeRun, source_rows
+from flit_pipeline_tests.practice_run import KEYS, PATIENTS, TABLES, Ended, Practice, PracticeRun, hire, source_rows
 
 ISTANBUL = ZoneInfo("Europe/Istanbul")
 QUIET_TABLES = ("mail_followers", "mail_activity", "mail_mail", "mail_notification", "mail_message", "ir_attachment")
@@ -38,6 +38,7 @@ class Loaded:
 @pytest.fixture(scope="module")
 def loaded(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     with PracticeRun(tmp_path_factory.mktemp("full"), odoo, Practice(patients=PATIENTS)) as run:
+        hire(run)  # records get owners, whom Odoo would tell about each of them
         before = side_effects(odoo)
         run.run("prepare").ok()
         full = run.run("full").ok()

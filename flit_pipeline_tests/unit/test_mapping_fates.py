@@ -41,21 +41,21 @@ def fates(results: list[Mapped | Left]) -> Counter[str]:
     return Counter(identity for one in results for _, identity in one.rows)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(UNIQUE)
 def test_every_row_has_exactly_one_fate(rows: list[dict[str, Any]]) -> None:
     for route in ("carrier", "patient"):
         assert fates(mapped(route, patient=rows)) == Counter(row["patient_id"] for row in rows)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(UNIQUE.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
 def test_collapsed_records_do_not_depend_on_the_order_of_the_rows(pair: Any) -> None:
     rows, shuffled = pair
     assert records(mapped("carrier", patient=rows)) == records(mapped("carrier", patient=shuffled))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(UNIQUE)
 def test_there_is_one_collapsed_record_per_folded_name(rows: list[dict[str, Any]]) -> None:
     results = mapped("carrier", patient=rows)
@@ -64,7 +64,7 @@ def test_there_is_one_collapsed_record_per_folded_name(rows: list[dict[str, Any]
     assert {rule for _, _, rule in left(results)} <= {"no_carrier", "missing_key"}
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(PATIENTS)
 def test_a_key_stands_once_and_the_other_rows_are_held(rows: list[dict[str, Any]]) -> None:
     results = mapped("patient", patient=rows)

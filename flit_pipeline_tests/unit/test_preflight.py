@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from flit_pipeline.destinations.odoo.names import KEY
 from flit_pipeline.destinations.odoo.preflight import live_problems, spec_problems
 from flit_pipeline.errors import DestinationRefused
 from flit_pipeline.specs.migration import Migration, load
-from flit_pipeline_tests.bad_specs import BASE, MIGRATION
+from flit_pipeline_tests.bad_specs import BASE, MIGRATION, spoiled
 
 PARTNER = f"{MIGRATION}/res.partner.yaml"
 
@@ -62,6 +63,20 @@ def test_a_field_that_stands_there_otherwise(field: str, there: Mapping[str, Any
     found = facts()
     found["res.partner"][field] = {"store": True, **there}
     assert list(spec_problems(base(), found))[0] == line
+
+
+def test_a_look_up_behind_a_model_without_facts_is_left_to_the_server(tmp_path: Path) -> None:
+    """The shipped facts have res.country.currency_id, and nothing of res.currency."""
+    edit = {"in": PARTNER, "find": "by: {code: {from", "put": "by: {currency_id.name: {from"}
+    migration = load(spoiled(edit, tmp_path), MIGRATION)
+    assert list(spec_problems(migration, shipped.shipped(migration.models))) == []
+    assert asked(Server(live_facts()), migration) == []
+    models = {**live_facts(), "res.currency": {"name": {"type": "char"}}}
+    assert asked(Server(models), migration) == []
+    models["res.currency"] = {"symbol": {"type": "char"}}
+    assert asked(Server(models), migration) == [
+        f"{PARTNER}:28: routes.patient.fields.country_id: by currency_id.name: res.currency has no field 'name'"
+    ]
 
 
 def test_a_migration_to_another_destination_is_not_judged_by_odoo() -> None:

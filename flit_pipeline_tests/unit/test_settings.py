@@ -1,11 +1,12 @@
 """The environment: what is missing, half set or malformed is named; no value is ever repeated."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from flit_pipeline.destinations.odoo.client import OdooClient
-from flit_pipeline.errors import FlitError, SettingsError
+from flit_pipeline.errors import FlitError, SettingsError, SpecError
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
 
@@ -118,6 +119,24 @@ def test_without_flit_specs_the_specs_of_the_project_are_found_from_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert Wiring(settings(tmp_path)).migrations() == ["dr_dentes_to_odoo"]
+
+
+def test_a_spec_is_read_once_and_again_when_one_of_its_files_changed(tmp_path: Path) -> None:
+    """Each of a run's forty steps asks for it; a line corrected while Dagster runs must still count at the next step."""
+    specs = tmp_path / "specs"
+    shutil.copytree(Path(__file__).parents[2] / "mapping_specs", specs)
+    wiring = Wiring(settings(tmp_path, FLIT_SPECS=str(specs)))
+    first = wiring.migration("dr_dentes_to_odoo")
+    assert wiring.migration("dr_dentes_to_odoo") is first
+    for name in ("dr_dentes_to_odoo/migration.yaml", "sources/dr_dentes.yaml"):
+        before = wiring.migration("dr_dentes_to_odoo")
+        with (specs / name).open("a", encoding="utf-8") as file:
+            file.write("# a remark\n")
+        assert wiring.migration("dr_dentes_to_odoo") is not before
+    (specs / "dr_dentes_to_odoo/mail.message.yaml").write_text("nonsense")
+    for _ in range(2):
+        with pytest.raises(SpecError):
+            wiring.migration("dr_dentes_to_odoo")
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:

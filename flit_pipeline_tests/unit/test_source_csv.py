@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flit_pipeline.errors import AccessRefused, SourceUnavailable
@@ -248,6 +248,8 @@ TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="
 def test_what_the_standard_writer_writes_comes_back_exactly(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], delimiter: str, end: str, quoting: Any
 ) -> None:
+    # before Python 3.13 the writer leaves a bare line end unquoted unless it is its own: such a file has two readings
+    assume(quoting == csv.QUOTE_ALL or not any(end in cell for row in rows for cell in row for end in "\r\n"))
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerows([["Hasta No", "Adı", "Not"], *(("k", *row) for row in rows)])

@@ -131,8 +131,11 @@ def other(value: Any, name: str) -> Any:
 
 
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
-    access = part == "source" and (path[0] == "clock" or (path[0] == "objects" and path[2] in ("rest", "csv")))
-    return access or (part == "file" and path[0] == "batch_size")
+    """How the source is reached, and the size of a batch."""
+    if part == "source":
+        ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
+        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv"))
+    return part == "file" and path[0] == "batch_size"
 
 
 ALL_LEAVES = [(part, path) for part in PARTS for path in leaves(getattr(base(), part))]

@@ -61,6 +61,16 @@ def test_a_ref_to_its_own_route_is_allowed(tmp_path: Path) -> None:
     assert load(spoiled(edit, tmp_path), MIGRATION).routes["patient"].refs == {"patient"}
 
 
+def test_the_column_of_a_ref_that_names_no_key_counts_as_mapped(tmp_path: Path) -> None:
+    """Nothing else in the base reads visit.patient_id."""
+    edit = {
+        "in": f"{MIGRATION}/calendar.event.yaml",
+        "find": "{refs: patient, key: patient_id}",
+        "put": "{refs: patient}",
+    }
+    assert load(spoiled(edit, tmp_path), MIGRATION).routes["visit"].refs == {"patient"}
+
+
 def test_a_model_waits_for_all_it_points_at_even_when_its_first_route_does_not(tmp_path: Path) -> None:
     """The first route of calendar.alarm points nowhere and is the first of all; its second one points at visits."""
     tags = """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flit_pipeline.errors import SpecError
@@ -77,6 +77,7 @@ def test_both_loaders_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch)
     assert read_yaml(path) == fast
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | st.text(alphabet="ab:-?[]{}&*!|>'\"#%@`, \n\t", max_size=40).map(str.encode))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
