@@ -313,7 +313,7 @@ def test_html_that_is_not_ours_is_changed_and_therefore_read_back(sending: Sendi
     assert [one.seen["description"] or "" for one in written] == list(texts.values())
 
 
-UNFIT = {
+UNFIT: dict[str, list[Any]] = {
     "integer": ["1.5", 2.5, 2**31, "1e10", "Kanarya7731", "", True, "nan"],
     "float": ["nan", "inf", "-inf", "1e999", "Kanarya7731", "1,5", True],
     "boolean": ["Kanarya7731", "yes", 2],
@@ -344,11 +344,12 @@ def test_wire_forms_that_mean_the_same_are_the_same() -> None:
     assert values.wire("char", "f", "a\x00\ud800b\x1f") == "ab"
     assert values.wire("many2many", "f", [3, 1, 3]) == [[6, 0, [1, 3]]]
     assert values.wire("many2one", "f", "false") is False
-    for kind, pairs in {
+    same: dict[str, list[tuple[Any, Any]]] = {
         "char": [("", False), (None, False)], "integer": [(0, False), (None, 0)], "float": [(0.0, False), (-0.0, 0)],
         "boolean": [(None, False)], "many2one": [([7, "Name"], 7), ({"id": 7}, 7), (False, None)],
         "many2many": [([[6, 0, [2, 1]]], [1, 2]), (False, [])], "date": [("999-01-02", "0999-01-02"), ("", False)],
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for kind, pairs in same.items():
         for one, other in pairs:
             assert values.canonical(kind, one) == values.canonical(kind, other), (kind, one, other)
     assert values.canonical("boolean", True) != values.canonical("boolean", False)

@@ -1,8 +1,9 @@
 """Runs the program in this process and ends it with SIGKILL at the N-th call of one function, before or after it.
 
-    python -m flit_pipeline_tests.faults.dying MODULE:FUNCTION[@WORD] before|after N COMMAND…
+    python -m flit_pipeline_tests.faults.dying MODULE:FUNCTION[@WORD] before|after|raise N COMMAND…
 
-With @WORD only calls count that have WORD among their arguments. COMMAND is a flit-pipeline command line, or
+With @WORD only calls count that have WORD among their arguments; ``raise`` does not kill but raises a ValueError that
+quotes the arguments, as foreign exceptions quote values. COMMAND is a flit-pipeline command line, or
 ``schema``, ``read`` or ``load MIGRATION``: what the jobs ``prepare`` and ``full`` do (up to the mapping, from the
 loading), without Dagster around it. When the call never comes the command ends as ever, so the caller must expect
 status -9: a renamed function is noticed.
@@ -60,6 +61,8 @@ def plant(place: str, when: str, nth: int) -> None:
         mine = next(calls) if counts else 0
         if mine == nth and when == "before":
             die()
+        if mine == nth and when == "raise":
+            raise ValueError(f"cannot handle {arguments!r} {options!r}")
         result = real(*arguments, **options)
         if mine == nth and when == "after":
             die()

@@ -4,6 +4,7 @@ Every patient of the practice carries tokens that occur nowhere else. After all 
 and TMPDIR and everything that was printed is searched as bytes for every identifying value.
 """
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun
 
 DYING = "flit_pipeline_tests.faults.dying"
+TROUBLE = [
+    ("broken mapping", "flit_pipeline.pipeline.map:_record", "raise", "9"),
+    ("broken call", "flit_pipeline.destinations.odoo.fence:Fences.send", "raise", "2"),
+    ("killed", "flit_pipeline.ledger.batches:confirm", "before", "2"),
+]
 QUOTING = """
 create function flit_test_quotes() returns trigger language plpgsql as
 $$ begin raise exception 'cannot store %', new.name || ' ' || coalesce(new.email, ''); end $$;
@@ -45,9 +51,8 @@ def ran(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         run.sandbox.edit("patient", "100030", birth_date="Kanarya0030 doğdu", status="Kanarya0030")
         ended["inventory"] = run.run("inventory")
         ended["prepare"] = run.run("prepare")
-        ended["killed"] = run.flit(
-            "flit_pipeline.ledger.batches:confirm", "before", "2", "run", "full", MIGRATION, "--json", module=DYING
-        )
+        for name, place, when, nth in TROUBLE:
+            ended[name] = run.flit(place, when, nth, "run", "full", MIGRATION, "--json", module=DYING)
         odoo.sql(QUOTING)
         ended["refused by the server"] = run.run("full")
         odoo.sql("drop trigger flit_test_quotes on res_partner")
@@ -80,18 +85,26 @@ def test_the_runs_ended_as_meant(ran: Ran) -> None:
     """A run that broke earlier than meant had nothing to tell."""
     codes = {name: ended.code for name, ended in ran.ended.items()}
     assert codes == {
-        "inventory": 0, "prepare": 0, "killed": -9, "refused by the server": 0, "refused by the engine": 1, "full": 0,
-        "status": 0, "who": 1, "who --help": 0, "check": 0,
+        "inventory": 0, "prepare": 0, "broken mapping": 1, "broken call": 1, "killed": -9, "refused by the server": 0,
+        "refused by the engine": 1, "full": 0, "status": 0, "who": 1, "who --help": 0, "check": 0,
     }  # fmt: skip
     held = ran.run.status()["held"]
     assert any("the engine refused" in text for text in ran.ended["refused by the engine"].last["failures"])
     assert {"malformed_date", "unknown_value", "unresolved_ref"} <= {line["rule"] for line in held}
 
 
-def test_the_refused_rows_were_held_one_by_one(ran: Ran) -> None:
-    """The server's sentence names the patient: it must not have got into the quarantine's remedies either."""
-    err = ran.ended["refused by the server"].err
-    assert "patient: " in err and "held" in err
+def test_what_broke_is_named_by_type_and_place_alone(ran: Ran) -> None:
+    """Foreign exceptions quote what they choke on; Dagster keeps their text and that of their causes for good."""
+    for name in ("broken mapping", "broken call"):
+        [failure] = ran.ended[name].last["failures"]
+        assert re.fullmatch(r"internal error: ValueError at \w+\.py:\d+ in \w+", failure)
+
+
+def test_rows_that_the_server_refused_were_held_one_by_one(ran: Ran) -> None:
+    """One bad row sinks its batch otherwise; and the server's sentence names the patient."""
+    counted = re.search(r"^patient: \d+ created, .* (\d+) held$", ran.ended["refused by the server"].err, re.MULTILINE)
+    refused = {key for key in ran.run.keys("patient") if key.endswith("5")}
+    assert counted and int(counted[1]) == len(refused) > 2  # they went in when the server took them
 
 
 def test_no_value_stands_in_any_file(ran: Ran) -> None:

@@ -122,7 +122,7 @@ def test_without_flit_specs_the_specs_of_the_project_are_found_from_anywhere(
 
 
 def test_a_spec_is_read_once_and_again_when_one_of_its_files_changed(tmp_path: Path) -> None:
-    """Each of a run's forty steps asks for it; a line corrected while Dagster runs must still count at the next step."""
+    """Every step of a run asks for it; a line corrected while Dagster runs must still count at the next step."""
     specs = tmp_path / "specs"
     shutil.copytree(Path(__file__).parents[2] / "mapping_specs", specs)
     wiring = Wiring(settings(tmp_path, FLIT_SPECS=str(specs)))
