@@ -37,7 +37,7 @@ class MigrationFile(Strict):
     destination: Literal["odoo", "dynamics"]
     owners: Owners | None = None
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
-    batch_size: Count = 500
+    batch_size: Count = 1000
 
 
 class NewField(Strict):
