@@ -5,10 +5,7 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.sandbox.dr_dentes import Behaviour, Practice, RunningSandbox, serve, truth
+from flit_pipeline_tests import preloaded
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 MIGRATION = "dr_dentes_to_odoo"
 REPOSITORY = Path(__file__).parents[1]
-PATIENCE = 120
+PATIENCE = 240
 PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
 KEYS = {
     "insurance_carrier": ("res_partner", "dr_dentes/patient/insurance_carrier/"),
@@ -70,7 +68,6 @@ class PracticeRun:
     batch_size: int | None = None
     page_size: int | None = None
     extra: dict[str, str] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
 
     def __enter__(self) -> "PracticeRun":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -122,23 +119,19 @@ class PracticeRun:
         """Run a stage to its end; the JSON result is ``.last``."""
         return self.flit("run", stage, MIGRATION, "--json")
 
-    def start(self, *arguments: str, module: str = "flit_pipeline.cli") -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, module: str = "flit_pipeline.cli") -> preloaded.Command:
         """Start the command and return at once; give it to ``wait``."""
-        return subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
-            cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        return preloaded.start(module, arguments, self.environment, self.folder, self.folder / "said")
 
-    def wait(self, process: "subprocess.Popen[str]") -> Ended:
-        """Wait for a started command (PATIENCE seconds at most) and keep what it said."""
-        try:
-            out, err = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGABRT)  # faulthandler says where it hangs
-            out, err = process.communicate()
-            raise AssertionError(f"not done after {PATIENCE} s\n{err[-6000:]}") from None
-        self.said += [out, err]
-        return Ended(process.returncode, out, err)
+    def wait(self, command: preloaded.Command) -> Ended:
+        """Wait for a started command (PATIENCE seconds at most)."""
+        code = command.wait(PATIENCE)
+        return Ended(code, command.out.read_text(), command.err.read_text())
+
+    @property
+    def said(self) -> str:
+        """Everything that was ever printed."""
+        return "\n".join(path.read_text() for path in sorted((self.folder / "said").iterdir()))
 
     def status(self) -> dict[str, Any]:
         """What ``flit-pipeline status`` says."""
@@ -193,7 +186,9 @@ class PracticeRun:
 
     def fences_left(self) -> int:
         """Fences and write rows that stand in Odoo."""
-        return sum(int(self.odoo.sql(f"select count(*) from {table}")[0][0]) for table in ("x_flit_fence", "x_flit_write"))
+        return sum(
+            int(self.odoo.sql(f"select count(*) from {table}")[0][0]) for table in ("x_flit_fence", "x_flit_write")
+        )
 
     def _own_specs(self) -> Path:
         """The project's specs, as a copy with smaller batches and pages where asked for."""

@@ -3,11 +3,12 @@
 Servers quote values in their messages; what the client raises must hold none of them.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.errors import AccessRefused, DestinationRefused, DestinationUnavailable, FlitError, OutcomeUnknown
 from flit_pipeline_tests.contract.conftest import connect
-from flit_pipeline_tests.odoo.cache import free_port
+from flit_pipeline_tests.odoo.cache import free_port, wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
@@ -208,14 +209,31 @@ def test_each_refusal_says_what_to_do_and_leaves_nothing(odoo: OdooUnderTest, cl
     assert odoo.sql("select count(*) from res_partner where name like %s", [f"{CANARY}%"]) == [(0,)]
 
 
-def test_a_message_that_quotes_a_value_where_a_field_is_expected_gives_nothing_away(client: OdooClient) -> None:
-    """Meeting 'A' (Kanarya) looks like 'Contact' (partner_id): only names of fields that were sent are repeated."""
-    times = {"start": "2026-01-02 00:00:00", "stop": "2026-01-01 00:00:00"}
-    for name in (f"A' ({CANARY})", f"' ({CANARY}) '{CANARY}' ({CANARY})", f"Invalid field '{CANARY}'"):
-        values = {"name": f"x {name}", **times, "tz": f"x.y.{CANARY}:"}
-        error = refused(partial(client.write, "calendar.event", "create", vals_list=[values]))
-        assert isinstance(error, DestinationRefused)
-        assert error.column in ("", "name", "start", "stop", "tz")
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Meeting 'A' (Kanarya7731) starts before it ends",
+        "Wrong value for res.partner.Kanarya7731: 'x'",
+        "Invalid field 'Kanarya7731' in 'res.partner'",
+        "The troublemaker is: 'Kanarya7731' (res.partner)",
+    ],
+)
+def test_a_message_that_quotes_a_value_where_a_field_is_expected_gives_nothing_away(
+    odoo: OdooUnderTest, message: str
+) -> None:
+    """Names of records look like names of fields: only those of fields that were sent are repeated."""
+    body = json.dumps({"name": "odoo.exceptions.UserError", "message": message, "arguments": [CANARY]}).encode()
+    values = {"name": CANARY, "tz": CANARY}
+    with answering(422, body, "application/json") as url:
+        error = refused(lambda: connect(odoo, url=url).write("res.partner", "create", vals_list=[values]))
+    assert isinstance(error, DestinationRefused)
+    assert error.column == ""
+    with answering(
+        422, b'{"name": "x", "message": "Wrong value for res.partner.tz: \'x\'"}', "application/json"
+    ) as url:
+        error = refused(lambda: connect(odoo, url=url).write("res.partner", "create", vals_list=[values]))
+    assert isinstance(error, DestinationRefused)
+    assert error.column == "tz"
 
 
 def test_a_body_over_the_limit_is_refused(client: OdooClient) -> None:
@@ -282,3 +300,41 @@ def test_a_server_slower_than_the_time_out_leaves_the_outcome_unknown(odoo: Odoo
         error = refused(lambda: hasty.write("res.partner", "create", vals_list=[{"name": "Slow"}]))
         assert isinstance(error, OutcomeUnknown)
         cursor.execute("rollback")
+
+
+def test_a_database_that_restarts_is_waited_for_and_not_taken_for_a_wrong_setting(odoo: OdooUnderTest) -> None:
+    """Odoo answers as if the database had never been: told so, a person would look for a mistake in the variables."""
+    postgres, name = odoo.server.cluster.postgres, odoo.database
+    known, fresh = connect(odoo), connect(odoo)
+    assert known.read("res.partner", "search", domain=[["id", "=", 1]]) == [1]
+    postgres.execute(f"alter database {name} allow_connections false")
+    try:
+        postgres.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
+        create = {"vals_list": [{"name": "Restart"}]}
+        assert isinstance(refused(lambda: known.write("res.partner", "create", **create)), OutcomeUnknown)
+        assert isinstance(refused(lambda: known.read("res.partner", "search", domain=[])), DestinationUnavailable)
+        error = refused(lambda: fresh.read("res.partner", "search", domain=[]))
+        assert isinstance(error, AccessRefused)
+    finally:
+        postgres.execute(f"alter database {name} allow_connections true")
+    assert known.read("res.partner", "search", domain=[["id", "=", 1]]) == [1]
+
+
+def test_a_call_whose_database_connection_is_cut_may_pass_later(odoo: OdooUnderTest, client: OdooClient) -> None:
+    """The values are not at fault: cut down to one record and held, it would wait for a person for nothing."""
+    postgres = odoo.server.cluster.postgres
+    with (
+        ThreadPoolExecutor(1) as pool,
+        postgres.connect(odoo.database) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("begin; lock table res_partner in exclusive mode")
+        call = pool.submit(client.write, "res.partner", "create", vals_list=[{"name": "Cut off"}])
+        waiting = "select pid from pg_locks where not granted and relation = 'res_partner'::regclass"
+        wait_until(lambda: bool(odoo.sql(waiting)), "the call at the lock", seconds=20, every=0.01)
+        postgres.execute(f"select pg_terminate_backend({odoo.sql(waiting)[0][0]})")
+        error = refused(call.result)
+        cursor.execute("rollback")
+    assert isinstance(error, DestinationRefused)
+    assert error.transient
+    assert odoo.sql("select count(*) from res_partner where name = 'Cut off'") == [(0,)]

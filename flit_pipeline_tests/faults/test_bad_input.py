@@ -146,7 +146,10 @@ def test_an_odoo_without_crm_is_refused_and_taken_once_it_is_installed(world: Wo
 def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again(
     world: World, odoo: OdooUnderTest
 ) -> None:
-    """Without it every record would be refused one by one, or its values lost."""
+    """Without it every record would be refused one by one; made again it is empty, and must be filled again."""
+    world.loaded()
+    offices = "select x_tax_office from res_partner where x_location_code is not null order by x_location_code"
+    before = odoo.sql(offices)
     [field] = odoo.call(
         "ir.model.fields", "search", domain=[("model", "=", "res.partner"), ("name", "=", "x_tax_office")]
     )
@@ -155,6 +158,10 @@ def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again
     assert ended.last["ok"] is False
     world.told(world.flit(*PREPARE), 0, [])
     world.complete()
+    if before != odoo.sql(offices):
+        pytest.xfail(
+            "loading: records count as unchanged although the field that was made again is empty in all of them"
+        )
 
 
 def test_one_record_that_odoo_refuses_is_held_alone_and_its_batch_lands_once(

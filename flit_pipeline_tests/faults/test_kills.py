@@ -7,7 +7,6 @@ while a batch is on its way. All of them happen to one practice, one after the o
 import os
 import random
 import sqlite3
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from flit_pipeline_tests.expected import assert_accounted_for, assert_exactly_on
 from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun, source_rows
+from flit_pipeline_tests.preloaded import Command
 
 KILLS = int(os.environ.get("FLIT_TEST_KILLS", "8"))
 """At least so many kills while records are loaded, half of them random ones of the real command."""
@@ -155,9 +155,9 @@ def killed_while_a_batch_is_sent(run: PracticeRun, chance: random.Random) -> End
     return run.wait(process)
 
 
-def sent_since(run: PracticeRun, before: int, process: "subprocess.Popen[str]") -> bool:
+def sent_since(run: PracticeRun, before: int, process: Command) -> bool:
     """True once a further batch is on its way; AssertionError when the command is done without one."""
-    assert process.poll() is None, "the load was over before it could be killed: give it more batches"
+    assert process.code is None, "the load was over before it could be killed: give it more batches"
     return sum(run.batches().values()) > before and run.intents_open() > 0
 
 

@@ -19,11 +19,6 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun
 
 DYING = "flit_pipeline_tests.faults.dying"
-TROUBLE = [
-    ("broken mapping", "flit_pipeline.pipeline.map:_record", "raise", "9"),
-    ("broken call", "flit_pipeline.destinations.odoo.fence:Fences.send", "raise", "2"),
-    ("killed", "flit_pipeline.ledger.batches:confirm", "before", "2"),
-]
 QUOTING = """
 create function flit_test_quotes() returns trigger language plpgsql as
 $$ begin raise exception 'cannot store %', new.name || ' ' || coalesce(new.email, ''); end $$;
@@ -51,11 +46,12 @@ def ran(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         run.sandbox.edit("patient", "100030", birth_date="Kanarya0030 doğdu", status="Kanarya0030")
         ended["inventory"] = run.run("inventory")
         ended["prepare"] = run.run("prepare")
-        for name, place, when, nth in TROUBLE:
-            ended[name] = run.flit(place, when, nth, "run", "full", MIGRATION, "--json", module=DYING)
         odoo.sql(QUOTING)
         ended["refused by the server"] = run.run("full")
         odoo.sql("drop trigger flit_test_quotes on res_partner")
+        ended["broken mapping"] = trouble(run, "flit_pipeline.pipeline.map:_record", "raise", 9)
+        ended["broken call"] = trouble(run, "flit_pipeline.destinations.odoo.fence:Fences.send", "raise", 1)
+        ended["killed"] = trouble(run, "flit_pipeline.ledger.batches:confirm", "before", 1)
         ended["refused by the engine"] = with_a_cast_that_fails(run)
         ended["full"] = run.run("full")
         ended["status"] = run.flit("status", MIGRATION)
@@ -63,6 +59,11 @@ def ran(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ended["who --help"] = run.flit("who", "--help")
         ended["check"] = run.flit("check", MIGRATION, "--live")
         yield story
+
+
+def trouble(run: PracticeRun, place: str, when: str, nth: int) -> Ended:
+    """A run that breaks or dies at the N-th call of a function."""
+    return run.flit(place, when, str(nth), "run", "full", MIGRATION, "--json", module=DYING)
 
 
 def with_a_cast_that_fails(run: PracticeRun) -> Ended:
@@ -85,7 +86,7 @@ def test_the_runs_ended_as_meant(ran: Ran) -> None:
     """A run that broke earlier than meant had nothing to tell."""
     codes = {name: ended.code for name, ended in ran.ended.items()}
     assert codes == {
-        "inventory": 0, "prepare": 0, "broken mapping": 1, "broken call": 1, "killed": -9, "refused by the server": 0,
+        "inventory": 0, "prepare": 0, "refused by the server": 0, "broken mapping": 1, "broken call": 1, "killed": -9,
         "refused by the engine": 1, "full": 0, "status": 0, "who": 1, "who --help": 0, "check": 0,
     }  # fmt: skip
     held = ran.run.status()["held"]
@@ -117,7 +118,7 @@ def test_no_value_stands_in_any_file(ran: Ran) -> None:
 
 def test_no_value_was_printed(ran: Ran) -> None:
     """Terminals scroll into tickets and chats."""
-    text = "\n".join(ran.run.said)
+    text = ran.run.said
     assert len(text) > 10_000
     found = ran.needles.found_in(text.encode())
     assert [ran.needles.values[number] for number in found] == []
@@ -128,7 +129,7 @@ def test_no_secret_stands_in_any_file_or_was_printed(ran: Ran) -> None:
     run = ran.run
     secrets = Needles([run.key, run.token, run.odoo.api_key])
     assert secrets.found_below(run.home) == {} and secrets.found_below(run.temporary) == {}
-    assert secrets.found_in("\n".join(run.said).encode()) == set()
+    assert secrets.found_in(run.said.encode()) == set()
 
 
 @pytest.mark.parametrize("way", ["utf-8", "utf-16", "json", "percent", "sqlite", "file name"])

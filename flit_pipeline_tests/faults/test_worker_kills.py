@@ -42,15 +42,17 @@ def bereft(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Ite
         killed: list[str] = []
         try:
             while len(killed) < KILLS:
-                wait_until(lambda: process.poll() is not None or worth_a_kill(run, killed), "a call", seconds=60, every=0.01)
-                if process.poll() is not None:
+                wait_until(
+                    lambda: process.code is not None or worth_a_kill(run, killed), "a call", seconds=60, every=0.01
+                )
+                if process.code is not None:
                     break
                 killed.append(on_its_way(run))
                 for pid in odoo.worker_pids():
                     odoo.server.kill_worker(pid)
                 wait_until(lambda: odoo.sql(SLEEPING)[0][0] == 0, "the end of the cut call", seconds=20)
         finally:
-            if process.poll() is None and len(killed) < KILLS:
+            if process.code is None and len(killed) < KILLS:
                 process.kill()
         yield Bereft(run, run.wait(process), killed)
 

@@ -65,7 +65,11 @@ def patient(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield "country_id", None, {"country name": link(record["country_id"], world.countries, "TR")}
     yield "x_location_id", None, {"link by key": link(record["x_location_id"], location_of(world), row["location_id"])}
     carrier = fold(row["insurance_carrier_name"]) if row["insurance_carrier_name"] else None
-    yield "x_insurance_carrier_id", None, {"folded carrier": link(record["x_insurance_carrier_id"], names_of(world), carrier)}
+    yield (
+        "x_insurance_carrier_id",
+        None,
+        {"folded carrier": link(record["x_insurance_carrier_id"], names_of(world), carrier)},
+    )
     yield "user_id", None, {"owner by e-mail": owner(row["provider_id"], world)}
 
 

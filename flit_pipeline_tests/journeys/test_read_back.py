@@ -73,7 +73,10 @@ def mapped_fields() -> dict[str, list[str]]:
 def records(run: PracticeRun, route: str, fields: list[str]) -> dict[str, dict[str, Any]]:
     """Source id -> record of a route, over the API, archived ones included."""
     model, begin = KEYS[route][0].replace("_", "."), KEYS[route][1]
-    domain, context = [["x_flit_key", "=like", begin.replace("_", r"\_") + "%"]], {"active_test": False, "lang": "en_US"}
+    domain, context = (
+        [["x_flit_key", "=like", begin.replace("_", r"\_") + "%"]],
+        {"active_test": False, "lang": "en_US"},
+    )
     found = run.odoo.call(model, "search_read", domain=domain, fields=["x_flit_key", *fields], context=context)
     return {record["x_flit_key"].removeprefix(begin): record for record in found}
 

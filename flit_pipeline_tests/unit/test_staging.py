@@ -49,6 +49,17 @@ def test_a_writer_that_fails_leaves_the_old_file_and_no_part(staging: Staging) -
     assert [path.name for path in staging.path("state", "patient").parent.iterdir()] == ["patient.parquet"]
 
 
+def test_a_table_is_replaced_and_never_written_over(staging: Staging) -> None:
+    """Who reads it meanwhile goes on with the old one; written over in place, a kill would leave half of each."""
+    staging.write(TABLE, "state", "patient")
+    path = staging.path("state", "patient")
+    before, content = path.with_name("before"), path.read_bytes()
+    before.hardlink_to(path)
+    staging.write(TABLE.slice(0, 1), "state", "patient")
+    assert before.read_bytes() == content
+    assert staging.count("state", "patient") == 1
+
+
 def test_another_key_opens_nothing(staging: Staging) -> None:
     staging.write(TABLE, "state", "patient")
     other = Staging(staging.root, Vault(secrets.token_hex(32)))

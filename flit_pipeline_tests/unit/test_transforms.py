@@ -112,7 +112,7 @@ class _Text(HTMLParser):
 def test_html_keeps_the_words(text: str) -> None:
     markup = one("html", text)
     if markup is None:
-        assert not storable(text)
+        assert not storable("".join(c for c in text if not "\x80" <= c <= "\x9f"))  # five of those are nothing
         return
     reader = _Text()
     reader.feed(markup)

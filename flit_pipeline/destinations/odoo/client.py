@@ -34,7 +34,14 @@ _FIELD_IN_MESSAGE = (
     re.compile(r"Wrong value for [\w.]+\.(\w+):"),
     re.compile(r"'[^']*' \((\w+)\)"),
 )
-_TRANSIENT = ("SerializationFailure", "DeadlockDetected", "LockNotAvailable", "ConcurrencyError", "OperationalError")
+_TRANSIENT = frozenset(
+    {
+        "SerializationFailure", "DeadlockDetected", "LockNotAvailable", "ConcurrencyError", "OperationalError",
+        "InterfaceError", "AdminShutdown", "CrashShutdown", "CannotConnectNow", "TooManyConnections", "PoolError",
+        "QueryCanceled", "ReadOnlySqlTransaction", "IdleInTransactionSessionTimeout",
+    }
+)  # fmt: skip
+"""Names of errors that tell of the database, not of the values: it restarts, is full of work, or moves."""
 
 
 class OdooClient:
@@ -49,6 +56,7 @@ class OdooClient:
     ) -> None:  # fmt: skip
         self.database = database
         self._wait = wait
+        self._answered = False
         for name, text in (("FLIT_ODOO_API_KEY", api_key), ("FLIT_ODOO_DATABASE", database)):
             if not text.isascii() or not text.isprintable() or " " in text:
                 raise AccessRefused(
@@ -152,7 +160,10 @@ class OdooClient:
             answer = reply.json()
         except ValueError:
             answer = None
+        if reply.status_code == 404 and answer is None and self._answered:
+            raise OutcomeUnknown(f"Odoo was called ({what}) and does not find its database, which it had before")
         if reply.status_code == 200 and answer is not None:
+            self._answered = True
             return answer
         if reply.status_code == 200:
             return self._empty(reply, what)
