@@ -80,6 +80,7 @@ def check(migration: str | None, live: bool) -> None:
 def run(stage: str, migration: str, as_json: bool) -> None:
     """Run a STAGE of a MIGRATION; a stage that was cut short continues where it stopped."""
     from flit_pipeline.definitions import build_definitions
+    from flit_pipeline.orchestration.border import only_run
     from flit_pipeline.orchestration.home import instance
     from flit_pipeline.orchestration.janitor import end_dead_runs
     from flit_pipeline.orchestration.launch import run_stage, to_stderr
@@ -89,9 +90,10 @@ def run(stage: str, migration: str, as_json: bool) -> None:
     spec = wiring.migration(migration)
     settings.key()
     dagster_instance = instance(settings.home, settings.environment)
-    for run_id in end_dead_runs(dagster_instance, wiring.alive()):
-        to_stderr(f"run {run_id} was killed; its record is closed, its work continues now")
-    result = run_stage(build_definitions(wiring), dagster_instance, migration, stage)
+    with only_run(wiring.alive(), migration):
+        for run_id in end_dead_runs(dagster_instance, wiring.alive()):
+            to_stderr(f"run {run_id} was killed; its record is closed, its work continues now")
+        result = run_stage(build_definitions(wiring), dagster_instance, migration, stage)
     for text in result.failures:
         click.echo(f"error: {text}", err=True)
     for text in result.failed_checks:

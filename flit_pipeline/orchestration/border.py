@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from flit_pipeline.errors import FlitError, RunAgain
+from flit_pipeline.errors import FlitError, LeaseHeld, RunAgain
 
 _held: dict[str, int] = {}
 
@@ -24,7 +24,8 @@ def safely(context: dg.AssetExecutionContext, alive: Path) -> Iterator[None]:
     mark_alive(alive, context.run_id)
     failure: dg.Failure
     try:
-        yield
+        with only_run(alive, context.asset_key.path[0]):
+            yield
         return
     except dg.Failure:
         raise
@@ -45,12 +46,42 @@ def where(error: BaseException) -> str:
 
 def mark_alive(folder: Path, run_id: str) -> None:
     """Hold a lock for as long as this process lives: the kernel lets go of it even after kill -9."""
-    if run_id in _held:
+    if run_id not in _held:
+        _held[run_id] = _lock(folder, run_id)
+
+
+@contextmanager
+def only_run(folder: Path, migration: str) -> Iterator[None]:
+    """The right to work on a migration in this FLIT_HOME, for the block; two runs would read each other's staging.
+
+    A killed process lets go of it at once. Raises LeaseHeld while another process has it.
+    """
+    name = f"{migration}.working"
+    place = str(folder / name)
+    if place in _held:
+        yield
         return
+    try:
+        _held[place] = _lock(folder, name)
+    except BlockingIOError:
+        raise LeaseHeld(
+            f"another run of {migration} is at work in this FLIT_HOME", remedy="wait until it has ended, or end it"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(_held.pop(place))
+
+
+def _lock(folder: Path, name: str) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(folder / run_id, os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    _held[run_id] = handle
+    handle = os.open(folder / name, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def is_alive(folder: Path, run_id: str) -> bool:

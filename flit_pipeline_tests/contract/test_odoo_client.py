@@ -310,8 +310,8 @@ def test_a_database_that_restarts_is_waited_for_and_not_taken_for_a_wrong_settin
     postgres.execute(f"alter database {name} allow_connections false")
     try:
         postgres.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'")
-        create = {"vals_list": [{"name": "Restart"}]}
-        assert isinstance(refused(lambda: known.write("res.partner", "create", **create)), OutcomeUnknown)
+        error = refused(lambda: known.write("res.partner", "create", vals_list=[{"name": "Restart"}]))
+        assert isinstance(error, OutcomeUnknown)
         assert isinstance(refused(lambda: known.read("res.partner", "search", domain=[])), DestinationUnavailable)
         error = refused(lambda: fresh.read("res.partner", "search", domain=[]))
         assert isinstance(error, AccessRefused)

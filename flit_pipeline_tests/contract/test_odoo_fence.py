@@ -242,6 +242,7 @@ def test_a_ledger_older_than_the_destination_may_not_write(
         connection.execute(update(meta).where(meta.c.name == "uuid").values(value=LEDGER))
     old.close()
     work = Workspace(migration, Store(url, vault), Staging(tmp_path / "staging", vault))
+    sending.destination.lease.claim(0)
     [command] = sending.creates(1)
     today = Command("dr_dentes/patient/patient/1", command.values)
     [written] = sending.send([today])

@@ -15,7 +15,7 @@ from flit_pipeline_tests.odoo.cache import free_port
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION
 
-PATIENTS = 170  # their appointments fill one batch of 500
+PATIENTS = 170  # about 500 appointments, all in one batch
 CHECK = ("check", MIGRATION, "--live")
 STATUS = ("status", MIGRATION, "--json")
 INVENTORY = ("run", "inventory", MIGRATION, "--json")
@@ -167,7 +167,7 @@ def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again
 def test_one_record_that_odoo_refuses_is_held_alone_and_its_batch_lands_once(
     world: World, odoo: OdooUnderTest, tmp_path: Path
 ) -> None:
-    """The rule that catches it is taken out of the spec, so that Odoo itself has to refuse, in a batch of 500."""
+    """The rule that catches it is taken out of the spec, so that Odoo itself has to refuse, one among 500."""
     rule = "      ends_before_start:\n        when: ends_at is null or ends_at < starts_at\n"
     remedy = "        remedy: correct the end of the appointment in Dr.DENTES\n"
     specs = changed_specs(tmp_path / "specs", {"calendar.event.yaml": {rule + remedy: ""}})

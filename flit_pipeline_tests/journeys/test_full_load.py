@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,8 +19,19 @@ from flit_pipeline_tests.expected import (
     expected_ids,
     planted,
 )
+from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import KEYS, PATIENTS, TABLES, Ended, Practice, PracticeRun, hire, source_rows
+from flit_pipeline_tests.practice_run import (
+    KEYS,
+    MIGRATION,
+    PATIENTS,
+    TABLES,
+    Ended,
+    Practice,
+    PracticeRun,
+    hire,
+    source_rows,
+)
 
 ISTANBUL = ZoneInfo("Europe/Istanbul")
 QUIET_TABLES = ("mail_followers", "mail_activity", "mail_mail", "mail_notification", "mail_message", "ir_attachment")
@@ -56,6 +68,12 @@ def write_dates(odoo: OdooUnderTest) -> dict[str, dict[str, Any]]:
     """Table -> source key -> write_date of every record of ours."""
     query = "select x_flit_key, write_date from {} where x_flit_key is not null"
     return {table: dict(odoo.sql(query.format(table))) for table in TABLES}
+
+
+def at_work(run: PracticeRun) -> bool:
+    """True while a run holds the lock of the migration; the kernel's table is read, for trying it would disturb."""
+    inode = (run.home / "alive" / f"{MIGRATION}.working").stat().st_ino
+    return any(line.split()[5].endswith(f":{inode}") for line in Path("/proc/locks").read_text().splitlines())
 
 
 @contextmanager
@@ -182,11 +200,18 @@ def test_records_and_links_taken_out_of_odoo_are_named(loaded: Loaded) -> None:
     run.run("reconcile").ok()
 
 
-def test_a_second_load_writes_nothing(loaded: Loaded) -> None:
-    """write_date is what people see as 'changed': a load that rewrites equal values hides every real change."""
+def test_a_second_load_writes_nothing_and_is_alone(loaded: Loaded) -> None:
+    """write_date is what people see as 'changed': a load that rewrites equal values hides every real change.
+
+    Two loads at once would read each other's half-written staging.
+    """
     run = loaded.run
     before, batches = write_dates(run.odoo), run.batches()
-    ended = run.run("full").ok()
+    load = run.start("run", "full", MIGRATION, "--json")
+    wait_until(lambda: at_work(run), "the load", seconds=60)
+    refused = run.run("reconcile").ends_with(1)
+    assert "another run of dr_dentes_to_odoo is at work in this FLIT_HOME" in refused.err
+    ended = run.wait(load).ok()
     loads = [counts for name, counts in ended.last["metadata"].items() if name.startswith("odoo/")]
     assert len(loads) == len(TABLES)
     for counts in loads:
