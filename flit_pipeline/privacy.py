@@ -4,7 +4,6 @@ What belongs here: key derivation, references, sealing. What does not: where sea
 staging) and who may see them. Pure: no I/O, no environment.
 """
 
-import hashlib
 import hmac
 import json
 from typing import Any
@@ -44,11 +43,11 @@ class Vault:
 
     def ref(self, source_key: str) -> str:
         """Keyed hash that stands for a source key in logs, messages and the ledger (24 hex digits)."""
-        return hmac.new(self._ref_key, source_key.encode(), hashlib.sha256).hexdigest()[:REF_HEX]
+        return hmac.digest(self._ref_key, source_key.encode(), "sha256").hex()[:REF_HEX]
 
     def digest(self, payload: bytes) -> str:
         """Keyed content hash (a plain one would let a birth date be guessed from the ledger)."""
-        return hmac.new(self._ref_key, b"digest:" + payload, hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._ref_key, b"digest:" + payload, "sha256").hex()[:32]
 
     def seal(self, payload: Any) -> bytes:
         """JSON value to AES-GCM bytes.
@@ -58,7 +57,7 @@ class Vault:
         clear = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), default=str).encode(
             "utf-8", "surrogatepass"
         )
-        nonce = hmac.new(self._nonce_key, clear, hashlib.sha256).digest()[:12]
+        nonce = hmac.digest(self._nonce_key, clear, "sha256")[:12]
         return nonce + self._aead.encrypt(nonce, clear, None)
 
     def open(self, sealed: bytes) -> Any:

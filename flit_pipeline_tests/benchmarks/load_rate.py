@@ -1,6 +1,6 @@
 """Rate of the loader with everything on, beside the same rows created inside ``odoo shell``.
 
-    python -m flit_pipeline_tests.benchmarks.load_rate [--patients 4000] [--groups 4]
+    python -m flit_pipeline_tests.benchmarks.load_rate [--patients 9000] [--groups 2]
 
 Per model the rows are cut into groups. Each group is loaded by the pipeline (refs, ledger with sealed intents, fence,
 key, read-back, one connection) and created in ``odoo shell`` (the ORM inside the server, batches of 500, one commit a
@@ -59,8 +59,8 @@ print("TOOK", took)
 def main() -> None:
     """Print one line per model: rates and ratios, median over the groups."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--patients", type=int, default=4000)
-    parser.add_argument("--groups", type=int, default=4)
+    parser.add_argument("--patients", type=int, default=9000)
+    parser.add_argument("--groups", type=int, default=2)
     asked = parser.parse_args()
     run, sink = RunFolder(), SmtpSink().start()
     cluster = start_cluster(provision(), run, ())

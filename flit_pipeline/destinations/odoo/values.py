@@ -69,6 +69,8 @@ def _boolean(field: str, value: Any) -> bool:
 def _number(kind: str, field: str, value: Any) -> Any:
     """A whole number or a float. What Odoo would cut, round off or cannot hold is refused, never changed."""
     whole = kind not in ("float", "monetary")
+    if whole and type(value) is int and abs(value) < LARGEST:
+        return value  # every ref and look-up: a quarter of the time of wire() went into their Decimals
     try:
         number = Decimal(str(value)) if not isinstance(value, bool) else None
         fits = number is not None and number.is_finite() and (not whole or number == number.to_integral_value())
