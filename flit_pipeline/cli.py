@@ -55,15 +55,17 @@ def check(migration: str | None, live: bool) -> None:
     for name in [migration] if migration else wiring.migrations():
         try:
             found = wiring.migration(name)
-            problems += [f"{name}: {line}" for line in wiring.facts_problems(found)]
+            unfit = [f"{name}: {line}" for line in wiring.facts_problems(found)]
         except SpecError as error:
-            problems += error.problems
+            unfit = error.problems
+        if unfit:
+            problems += unfit
             continue
         click.echo(
             f"{name}: {len(found.routes)} routes into {', '.join(found.order_of_models)}; "
             f"spec {found.canonical_hash()[:12]}"
         )
-        if live and not problems:
+        if live:
             with wiring.workspace(name) as work, wiring.destination(work) as destination:
                 problems += [f"{name}: {line}" for line in destination.preflight(found)]
                 for line in destination.plan(found).lines:

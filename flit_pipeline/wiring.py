@@ -85,7 +85,7 @@ class Wiring:
         """Migration, ledger and staging of one migration."""
         migration = self.migration(name)
         vault = Vault(self._settings.key())
-        store = Store(self._settings.ledger_url(name), vault)
+        store = Store(self._settings.ledger_url(name), vault, namespace=f"flit_{name}")
         try:
             yield Workspace(migration, store, Staging(self._settings.migration_home(name) / "staging", vault))
         finally:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.schema import CreateSchema
 
 from flit_pipeline.errors import IdentityMismatch, SettingsError
 from flit_pipeline.ledger import tables
@@ -24,14 +25,15 @@ CHECK_TEXT = "flit"
 class Store:
     """An open ledger. ``write()`` and ``read()`` give a connection inside one transaction.
 
-    Raises SettingsError for a database that cannot be opened, IdentityMismatch for one that was made with another
+    ``namespace``: PostgreSQL schema that holds the tables, so that several migrations share a database; a file needs
+    none. Raises SettingsError for a database that cannot be opened, IdentityMismatch for one that was made with another
     key or by a newer version.
     """
 
-    def __init__(self, url: str, vault: Vault) -> None:
+    def __init__(self, url: str, vault: Vault, namespace: str) -> None:
         self.vault = vault
         try:
-            self.engine = _engine(url)
+            self.engine = _engine(url, namespace)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):  # their text quotes the URL
             raise SettingsError(
                 "FLIT_LEDGER_URL names no database that can be used",
@@ -40,6 +42,7 @@ class Store:
         with _border("the ledger was opened"), self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":  # two processes must not both make the tables
                 connection.execute(text("select pg_advisory_xact_lock(hashtext('flit ledger'))"))
+                connection.execute(CreateSchema(namespace, if_not_exists=True))
             tables.metadata.create_all(connection)
             known = {row.name: row.value for row in connection.execute(select(tables.meta))}
             if not known:
@@ -82,12 +85,13 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, namespace: str) -> Engine:
     if not url.startswith("sqlite"):
         if url.startswith(("postgres://", "postgresql://")):
             # SQLAlchemy 2.1 takes psycopg 3 for a bare URL; psycopg2 is what dagster-postgres brings
             url = "postgresql+psycopg2://" + url.split("://", 1)[1]
-        return create_engine(url, hide_parameters=True)
+        place = {"schema_translate_map": {None: namespace}}
+        return create_engine(url, hide_parameters=True, execution_options=place)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
 
     @event.listens_for(engine, "connect")

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from flit_pipeline.errors import BadValue
+from flit_pipeline.errors import BadValue, SpecError
 from flit_pipeline.mapping.keys import source_key
 from flit_pipeline.mapping.transforms import apply
 from flit_pipeline.specs.migration import BoundRoute, Migration
@@ -71,7 +71,7 @@ class RouteMapper:
         if left:
             return left
         try:
-            key = self._key(row)
+            key = self._key(row, rows)
             if key in self._seen:
                 raise BadValue(
                     "key", rule="duplicate_key", column="key", remedy="the query makes two records of one key"
@@ -92,7 +92,7 @@ class RouteMapper:
                     yield left
                     continue
                 try:
-                    key = self._key(row)
+                    key = self._key(row, rows)
                     if key in groups:
                         groups[key].rows += rows
                         continue
@@ -116,11 +116,14 @@ class RouteMapper:
             return Left(rows, "quarantined", row["_reject"], "", self.route.route.reject[row["_reject"]].remedy)
         return None
 
-    def _key(self, row: dict[str, Any]) -> str:
+    def _key(self, row: dict[str, Any], rows: list[RowId]) -> str:
         parts = key_parts(self.route.route.key, [row[c] for c in self.route.route.key.from_], self._locale)
         if parts is None:
             column = ", ".join(self.route.route.key.from_)
             raise BadValue("key", rule="missing_key", column=column, remedy="fill the cell in the source")
+        if not rows:
+            problem = "a row of the query names no source row: its _rows lists are empty, no identity would count it"
+            raise SpecError([f"route {self.route.name}: {problem}"])
         return source_key(self.migration.source.system, self.route.lead, self.route.name, parts)
 
     def _builder(self, name: str, rule: FieldRule) -> Callable[[dict[str, Any]], Any]:

@@ -79,7 +79,7 @@ def main() -> None:
 def _measure(server: OdooServer, folder: Path, patients: int, groups: int) -> None:
     migration = load(SPECS, "dr_dentes_to_odoo")
     vault = Vault("5a" * 32)
-    store = Store(f"sqlite:///{folder / 'ledger.sqlite'}", vault)
+    store = Store(f"sqlite:///{folder / 'ledger.sqlite'}", vault, "flit_test")
     work = Workspace(migration, store, Staging(folder / "staging", vault))
     with serve(Practice(seed=7, patients=patients), token="benchmark") as source:
         reader = RestReader(migration.source, base_url=source.url, token=source.token)

@@ -237,11 +237,11 @@ def test_a_ledger_older_than_the_destination_may_not_write(
 ) -> None:
     """A FLIT_HOME put back from yesterday's backup has the right uuid and none of today's records: all come twice."""
     url, vault = f"sqlite:///{tmp_path / 'ledger.sqlite'}", Vault("5a" * 32)
-    old = Store(url, vault)
+    old = Store(url, vault, "flit_test")
     with old.write() as connection:
         connection.execute(update(meta).where(meta.c.name == "uuid").values(value=LEDGER))
     old.close()
-    work = Workspace(migration, Store(url, vault), Staging(tmp_path / "staging", vault))
+    work = Workspace(migration, Store(url, vault, "flit_test"), Staging(tmp_path / "staging", vault))
     sending.destination.lease.claim(0)
     [command] = sending.creates(1)
     today = Command("dr_dentes/patient/patient/1", command.values)

@@ -51,7 +51,7 @@ def open_ledger(ledger_url: str) -> Iterator[OpenLedger]:
     stores: list[Store] = []
 
     def opened() -> Store:
-        stores.append(Store(ledger_url, VAULT))
+        stores.append(Store(ledger_url, VAULT, "flit_test"))
         return stores[-1]
 
     yield opened

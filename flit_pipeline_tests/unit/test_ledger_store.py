@@ -14,6 +14,7 @@ from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import meta, window
 from flit_pipeline.ledger.windows import FRESH, Cursor
 from flit_pipeline.privacy import Vault
+from flit_pipeline_tests.odoo.postgres import Cluster
 from flit_pipeline_tests.unit.conftest import VAULT, OpenLedger
 
 CANARY = "Kanarya Hanım"
@@ -37,18 +38,31 @@ def test_eight_processes_that_open_a_fresh_ledger_at_once_agree_on_it(open_ledge
         assert len(set(pool.map(opened, range(8)))) == 1
 
 
+def test_two_migrations_share_a_database_and_nothing_in_it(postgres: Cluster) -> None:
+    """One FLIT_LEDGER_URL serves all migrations: the records of one must not stand for those of another."""
+    postgres.execute("CREATE DATABASE shared_ledgers")
+    url = f"postgresql://postgres@127.0.0.1:{postgres.port}/shared_ledgers"
+    one, other = (Store(url, VAULT, f"flit_{name}") for name in ("one", "other"))
+    windows.open_window(one, "full", as_of="2026-11-01T00:00:00Z", spec_hash="00")
+    assert windows.current(one).id == 1
+    assert one.uuid != other.uuid
+    assert windows.latest(other, "full") is None
+    one.close()
+    other.close()
+
+
 def test_another_key_is_refused_before_anything_is_read(ledger: Store, ledger_url: str) -> None:
     """Otherwise new rows would be sealed with a key that opens none of the old ones."""
     with pytest.raises(IdentityMismatch, match="another FLIT_KEY"):
-        Store(ledger_url, Vault(secrets.token_hex(32)))
-    assert Store(ledger_url, VAULT).uuid == ledger.uuid
+        Store(ledger_url, Vault(secrets.token_hex(32)), "flit_test")
+    assert Store(ledger_url, VAULT, "flit_test").uuid == ledger.uuid
 
 
 def test_a_ledger_of_a_newer_program_is_refused_untouched(ledger: Store, ledger_url: str) -> None:
     with ledger.write() as connection:
         connection.execute(update(meta).where(meta.c.name == "version").values(value="99"))
     with pytest.raises(IdentityMismatch, match="version 99"):
-        Store(ledger_url, VAULT)
+        Store(ledger_url, VAULT, "flit_test")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +79,7 @@ def test_a_ledger_of_a_newer_program_is_refused_untouched(ledger: Store, ledger_
 def test_a_url_that_opens_nothing_is_told_without_its_password(url: str) -> None:
     """The database library quotes the whole URL in its own error."""
     with pytest.raises(SettingsError, match="FLIT_LEDGER_URL") as caught:
-        Store(url, VAULT)
+        Store(url, VAULT, "flit_test")
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -74,7 +88,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     file = tmp_path / "ledger.sqlite"
     file.write_bytes(CANARY.encode() * 200)
     with pytest.raises(SettingsError, match="the ledger was opened") as caught:
-        Store(f"sqlite:///{file}", VAULT)
+        Store(f"sqlite:///{file}", VAULT, "flit_test")
     assert "Kanarya" not in str(caught.value)
     assert file.read_bytes() == CANARY.encode() * 200
 

@@ -3,9 +3,11 @@
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flit_pipeline.errors import SpecError
 from flit_pipeline.mapping.mapper import Left, Mapped
 from flit_pipeline.mapping.transforms.names import folded
 from flit_pipeline_tests.unit.mapped import left, mapped, records
@@ -131,3 +133,9 @@ def test_a_row_held_for_a_bad_value_leaves_its_key_to_the_next() -> None:
 def test_records_come_in_the_order_of_the_route() -> None:
     rows = [{"patient_id": f"P{n}", "carrier": name} for n, name in enumerate(["c", "a", "b"])]
     assert list(records(mapped("carrier", patient=rows[::-1]))) == ["c", "a", "b"]
+
+
+def test_a_record_that_comes_from_no_source_row_is_refused() -> None:
+    """It would stand in no identity: nobody would miss it."""
+    with pytest.raises(SpecError, match="route carrier: a row of the query names no source row"):
+        mapped("carrier", patient=[{"patient_id": None, "carrier": "Allianz"}])
