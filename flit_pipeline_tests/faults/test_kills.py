@@ -58,14 +58,18 @@ SELDOM = [
     (f"{LEDGER}.batches:begin", "before", 2),
     (f"{ODOO}.destination:OdooDestination.send", "before", 1),
     (f"{LEDGER}.batches:confirm", "before", 1),
-    (f"{LEDGER}.batches:void", "after", 1),
-    (f"{ODOO}.destination:OdooDestination.sweep", "before", 1),
-    (f"{ODOO}.lease:Lease.release", "before", 1),
 ]
 """Neighbours of the boundaries above, killed at too when more kills are asked for."""
+SELDOM_LAST = [
+    (f"{LEDGER}.batches:void", "after", 1),  # of the batch that the kill before left without a verdict
+    (f"{ODOO}.destination:OdooDestination.sweep", "before", 1),
+    LOADING[-1],
+    (f"{ODOO}.lease:Lease.release", "before", 1),
+]
 
 if KILLS > 8:
-    LOADING = [one for pair in zip(LOADING, SELDOM, strict=False) for one in pair] + LOADING[len(SELDOM) :]
+    pairs = zip(LOADING, SELDOM, strict=False)
+    LOADING = [one for pair in pairs for one in pair] + LOADING[len(SELDOM) : -1] + SELDOM_LAST
 PROVING = [(f"{LEDGER}.windows:close_window", "before", 1)]
 
 
