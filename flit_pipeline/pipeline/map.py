@@ -40,7 +40,8 @@ def map_route(work: Workspace, window: Window, route: BoundRoute) -> MappedRoute
     held: list[Refusal] = []
     tables = {name: work.staging.read("valid", name, columns=_columns(work, name)) for name in route.query.objects}
     rejects = {name: reject.when for name, reject in route.route.reject.items()}
-    sql = route_query(route.sql, route.route.skip, rejects, route.route.order)
+    zone = work.migration.source.locale.zone
+    sql = route_query(route.sql_at(window.as_of, zone), route.route.skip, rejects, route.route.order)
     mapper = RouteMapper(work.migration, route, owner_emails(work))
     with (
         Engine(tables) as engine,

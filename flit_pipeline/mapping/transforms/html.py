@@ -79,3 +79,15 @@ def html(values: tuple[Any, ...], locale: Locale, kind: str = "text") -> str:
         raise ValueError("html takes no argument, or 'rich'")
     text = text_of(values[0])
     return paragraphs(text_of_html(text) if kind == "rich" else text)
+
+
+@transform(revision=1, arity="many")
+def details(values: tuple[Any, ...], locale: Locale, *labels: str) -> str:
+    """Cells as lines ``Label: value`` of one paragraph of HTML; empty cells are left out.
+
+    ``details(Code, Tooth)``: one label a column, in their order.
+    """
+    if len(labels) != len(values):
+        raise ValueError(f"details takes one label a column: {len(values)} columns, {len(labels)} labels")
+    lines = [f"{label}: {text}" for label, value in zip(labels, values, strict=True) if (text := text_of(value).strip())]
+    return paragraphs("\n".join(lines))
