@@ -44,7 +44,7 @@ def at(sql: str, as_of: str, zone: str) -> str:
 def _needed(sql: str, views: Mapping[str, str]) -> dict[str, str]:
     """The views a query reads, those they read included, in the order of the spec."""
     wanted = _tables(sql) & views.keys()
-    for name in reversed(views):
+    for name in reversed(list(views)):
         if name in wanted:
             wanted |= _tables(views[name]) & views.keys()
     return {name: text for name, text in views.items() if name in wanted}

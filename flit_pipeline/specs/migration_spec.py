@@ -229,9 +229,14 @@ class Route(Strict):
 
 
 class ModelFile(Strict):
-    """One file per destination model. ``ignored``: object -> column -> reason it does not move."""
+    """One file per destination model. ``ignored``: object -> column -> reason it does not move.
+
+    ``one_stream``: the records of all routes are written in one order, that of their ``order`` columns, where the
+    destination sorts by the order of writing.
+    """
 
     model: Text
+    one_stream: Switch = False
     creates: dict[str, NewField] = Field(default_factory=dict)
     routes: dict[Name, Route]
     ignored: dict[str, dict[str, Text]] = Field(default_factory=dict)

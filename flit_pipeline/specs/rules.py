@@ -68,8 +68,8 @@ def new_fields_are_named_rightly(c: Context) -> Iterator[str]:
 
 RULES_OF_A_MIGRATION = [
     file_is_named_after_its_model, new_fields_are_named_rightly, rules_routes.rows_are_named,
-    rules_routes.columns_exist, rules_routes.transforms_fit, rules_refs.refs_exist,
+    rules_routes.columns_exist, rules_routes.transforms_fit, rules_routes.streams_have_one_order, rules_refs.refs_exist,
     rules_refs.models_do_not_wait_for_each_other, rules_refs.owners_are_declared,
-    rules_extends.extensions_fit, rules_extends.extensions_are_no_records,
+    rules_extends.extensions_fit, rules_extends.extensions_name_the_columns_of_refs,
     rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided,
 ]  # fmt: skip

@@ -30,13 +30,9 @@ def _joined(c: Context, route: RouteLike, base: RouteLike) -> Iterator[str]:
         yield c.at(route, "key")(f"must be the key of {base.name}: {', '.join(base.route.key.from_)}")
 
 
-def extensions_are_no_records(c: Context) -> Iterator[str]:
-    """A ref names a route that makes records; an extension's refs name their key column."""
+def extensions_name_the_columns_of_refs(c: Context) -> Iterator[str]:
+    """A ref of an extension names its key column: the columns of both routes stand in one query."""
     for route in c.routes.values():
         for name, rule in route.route.fields.items():
-            for target in rule.targets:
-                if target in c.routes and c.routes[target].route.extends is not None:
-                    base = c.routes[target].route.extends
-                    yield c.at(route, "fields", name)(f"{target} makes no records; refer to {base}, which it extends")
             if rule.targets and rule.key is None and route.route.extends is not None:
                 yield c.at(route, "fields", name)("add key: <column>; a ref of an extension names its column")
