@@ -15,7 +15,7 @@ from flit_pipeline.sources.csv_layout import find_csv
 from flit_pipeline.sources.headers import HeaderIndex, fold_letters
 from flit_pipeline.sources.numbers import comma_fields
 from flit_pipeline.sources.tables import Table, rows_of
-from flit_pipeline.sources.xlsx_layout import find_xlsx
+from flit_pipeline.sources.xlsx import find_xlsx
 from flit_pipeline.specs.source_spec import Csv, SourceSpec
 
 PAGE_ROWS = 1000
