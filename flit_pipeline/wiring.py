@@ -121,13 +121,16 @@ class Wiring:
             reader.close()
 
     @contextmanager
-    def files(self, migration: Migration) -> Iterator[FileSource]:
-        """Attachments: from the folder of files where it holds them, else from the URLs of the rows."""
+    def files(self, migration: Migration, *, most: int | None = None) -> Iterator[FileSource]:
+        """Attachments: from the folder of files where it holds them, else from the URLs of the rows.
+
+        ``most``: bytes that one may have, None for any.
+        """
         source = migration.source
         access = self._settings.source(source.system, source.auth)
-        places: list[FileSource] = [FolderFiles(source.system, access.files)] if access.files else []
+        places: list[FileSource] = [FolderFiles(source.system, access.files, most=most)] if access.files else []
         if access.url:
-            places.append(UrlFiles(source, base_url=access.url, **_credentials(access)))
+            places.append(UrlFiles(source, base_url=access.url, most=most, **_credentials(access)))
         if not places:
             name = f"FLIT_{source.system.upper()}_"
             raise SettingsError(

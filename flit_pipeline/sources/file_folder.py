@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from flit_pipeline.errors import AccessRefused, RowRefused, SourceUnavailable
-from flit_pipeline.sources.files import CHUNK, MOST_BYTES, DocumentRow, FileHandle
+from flit_pipeline.sources.files import CHUNK, DocumentRow, FileHandle
 
 
 class FolderFiles:
@@ -18,7 +18,7 @@ class FolderFiles:
     that differ in nothing else are refused. Raises AccessRefused where ``folder`` is none.
     """
 
-    def __init__(self, system: str, folder: Path, *, column: str = "file_name", most: int = MOST_BYTES) -> None:
+    def __init__(self, system: str, folder: Path, *, column: str = "file_name", most: int | None = None) -> None:
         self._variable, self._system = f"FLIT_{system.upper()}_FILES", system
         if not folder.is_dir():
             raise AccessRefused(

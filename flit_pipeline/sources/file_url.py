@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 import httpx
 
 from flit_pipeline.errors import RowRefused, SourceUnavailable
-from flit_pipeline.sources.files import CHUNK, MOST_BYTES, DocumentRow, FileHandle
+from flit_pipeline.sources.files import CHUNK, DocumentRow, FileHandle
 from flit_pipeline.sources.http_auth import Again, Credentials, Refused
 from flit_pipeline.sources.http_session import BYTES, Asked, Session
 from flit_pipeline.sources.links import local_target
@@ -34,7 +34,7 @@ class UrlFiles:
         user: str = "",
         password: str = "",
         column: str = "url",
-        most: int = MOST_BYTES,
+        most: int | None = None,
         wait: Callable[[float], None] = time.sleep,
         timeout: float = 30.0,
         max_wait: float = 300.0,

@@ -12,8 +12,6 @@ from typing import Protocol
 from flit_pipeline.errors import RowRefused
 
 CHUNK = 1 << 18
-MOST_BYTES = 128 << 20
-"""Size of a file that is still moved, unless told otherwise."""
 MISSING = "missing_file"
 """Rule of a row whose file is nowhere (``open`` answers None)."""
 
@@ -23,11 +21,11 @@ DocumentRow = Mapping[str, str | None]
 class FileHandle:
     """One file, read once. ``size``: bytes, None where the source does not tell; exact once ``chunks`` came to its end.
 
-    ``sha1``: hex digits, None until then. A context manager: leaving it gives the connection or the file back. Raises
-    RowRefused (``file_too_large``).
+    ``sha1``: hex digits, "" until then. ``most``: bytes that it may have, None for any. A context manager: leaving it
+    gives the connection or the file back. Raises RowRefused (``file_too_large``).
     """
 
-    def __init__(self, pieces: Generator[bytes, None, None], size: int | None, *, most: int, where: str) -> None:
+    def __init__(self, pieces: Generator[bytes, None, None], size: int | None, *, most: int | None, where: str) -> None:
         self.size, self.sha1 = size, ""
         self._pieces, self._most, self._where = pieces, most, where
         self._check(size or 0)
@@ -58,7 +56,7 @@ class FileHandle:
         self.close()
 
     def _check(self, size: int) -> None:
-        if size > self._most:
+        if self._most is not None and size > self._most:
             self.close()
             raise RowRefused(
                 f"{self._where}: the file has more than {self._most >> 20} MB",

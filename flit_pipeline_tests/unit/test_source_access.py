@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from flit_pipeline.errors import SettingsError
+from flit_pipeline.errors import RowRefused, SettingsError
 from flit_pipeline.sandbox.dr_dentes import Access, Practice, serve, write_documents, write_exports
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
@@ -107,3 +107,43 @@ def test_without_a_place_of_files_the_variables_are_named(tmp_path: Path) -> Non
         wiring.files(wiring.migration("dr_dentes_to_odoo")),
     ):
         pass
+
+
+def test_a_file_over_http_tells_its_size_before_it_is_read_and_the_caller_says_how_much(
+    tmp_path: Path, source: Any
+) -> None:
+    wiring = opened(tmp_path, FLIT_DR_DENTES_URL=source.url, FLIT_DR_DENTES_TOKEN="t")
+    migration = wiring.migration("dr_dentes_to_odoo")
+    index = next(n for n in range(PRACTICE.count("document")) if n not in PRACTICE.faults.documents)
+    row = {k: None if v is None else str(v) for k, v in PRACTICE.row("document", index).items()}
+    size = int(str(row["size_bytes"]))
+    with wiring.files(migration) as files:
+        handle = files.open(row)
+        assert handle is not None
+        assert handle.size == size
+        assert handle.sha1 == ""
+        handle.close()
+    with wiring.files(migration, most=size - 1) as files, pytest.raises(RowRefused) as caught:
+        files.open(row)
+    assert caught.value.rule == "file_too_large"
+    assert str(row["file_name"]) not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["rest", "csv", "xlsx"])
+def test_automations_are_read_whole_on_every_path(
+    tmp_path: Path, source: Any, kind: Literal["rest", "csv", "xlsx"]
+) -> None:
+    """No route reads them; the rebuild reference does."""
+    environment = {"FLIT_DR_DENTES_URL": source.url, "FLIT_DR_DENTES_TOKEN": "t"}
+    if kind != "rest":
+        write_exports(PRACTICE, tmp_path / "exports", objects=["workflow"], kind=kind)
+        environment["FLIT_DR_DENTES_EXPORTS"] = str(tmp_path / "exports")
+    wiring = opened(tmp_path, **environment)
+    with wiring.reader(wiring.migration("dr_dentes_to_odoo")) as reader:
+        assert reader.stable_paging("workflow") == (kind != "rest")
+        rows = [row for page in reader.pages("workflow") for row in page.rows]
+    words = ("workflow_id", "name", "kind", "trigger", "condition", "action")
+    assert [[row[word] for word in words] for row in rows] == [
+        [row[word] for word in words] for row in PRACTICE.rows("workflow")
+    ]
+    assert {row["kind"] for row in rows} == {"reminder", "recall", "billing_rule", "other"}

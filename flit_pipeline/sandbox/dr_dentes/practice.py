@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache, partial
 from random import Random
 
-from flit_pipeline.sandbox.dr_dentes import accounts, care, custom, faults, people, visits
+from flit_pipeline.sandbox.dr_dentes import accounts, calls, care, custom, faults, people, visits
 from flit_pipeline.sandbox.dr_dentes.shape import CHILDREN, FIRST_KEY, MOST_PATIENTS, Builder, Row, key
 from flit_pipeline.sandbox.dr_dentes.turkish import ZONE, instant
 
@@ -30,6 +30,7 @@ BUILDERS: dict[str, Builder] = {
     "billing_line": accounts.billing_line,
     "document": care.document,
     "recall": care.recall,
+    "communication": calls.communication,
     "workflow": care.workflow,
 }
 """Object -> what makes its rows, in the order of the source spec."""
