@@ -4,7 +4,6 @@ What belongs here: sheets, rows, errors of damaged files. What does not: cells (
 """
 
 import errno
-import re
 import warnings
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
@@ -20,18 +19,11 @@ from flit_pipeline.errors import AccessRefused
 from flit_pipeline.sources.headers import Binding, HeaderIndex
 from flit_pipeline.sources.numbers import with_comma
 from flit_pipeline.sources.tables import HEADER_ROWS, Cells, Record, no_header, search_header
-from flit_pipeline.sources.xlsx_cells import shown
+from flit_pipeline.sources.xlsx_cells import LAST_ROW, shown, untold
 
 MOST_BYTES, MOST_HELD = 2 << 30, 512 << 20
 """Bytes that a sheet (streamed) and any other part (held: shared texts) may unpack to. More is taken for a ZIP bomb."""
-LAST_ROW = 1 << 20
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_LONGEST = 1 << 15
-_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=[\"']\$?[A-Z]+\$?([0-9]{1,7}):\$?[A-Z]+\$?([0-9]{1,7})[\"']")
-_UNKNOWN = re.compile(  # a formula whose result is not stored; a result that is empty text is one (t="str")
-    rb"<(?:\w+:)?c\s(?![^>]*t=\"str\")[^>]*?r=\"[A-Z]+([0-9]{1,7})\"[^>]*><(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)"
-    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</"
-)
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ def find_xlsx(
             if (found := search.found) is not None:
                 binding = index.bind(found.cells, where=f"{where}, sheet {number + 1}")
                 with _guarded(where), book._archive.open(book[name]._worksheet_path) as part:
-                    faults = _scanned(part)
+                    faults = untold(part)
                 tables.append(XlsxTable(path, where, number, found.end, found.cells, binding, commas, texts, faults))
     if not tables:
         raise no_header(where, searches, index)
@@ -153,18 +145,6 @@ def _rows(book: Any, number: int, where: str) -> Iterator[tuple[int, tuple[Any, 
         if not block:
             return
         yield from block
-
-
-def _scanned(part: IO[bytes]) -> dict[int, str]:
-    """Rows that share a merged cell with the row above, or have a formula without a result -> rule."""
-    faults, tail = dict[int, str](), b""
-    while block := part.read(1 << 18):
-        text = tail + block
-        for merge in _MERGED.finditer(text):
-            faults |= dict.fromkeys(range(int(merge[1]) + 1, min(int(merge[2]), LAST_ROW) + 1), "merged_cells")
-        faults |= {int(found[1]): "formula_without_value" for found in _UNKNOWN.finditer(text)}
-        tail = text[-_LONGEST:]
-    return faults
 
 
 @contextmanager

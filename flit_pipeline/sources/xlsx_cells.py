@@ -1,14 +1,24 @@
-"""A typed cell of a workbook to the text that a CSV export would show, or to the rule that it breaks."""
+"""A typed cell of a workbook to the text that a CSV export would show, or to the rule that it breaks.
+
+What openpyxl does not tell of a sheet (merged rows, formulas without a result) is looked up in its bytes.
+"""
 
 import re
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 from openpyxl.utils.escape import unescape
 
 from flit_pipeline.sources.numbers import plain_number
 
+LAST_ROW = 1 << 20
+_LONGEST = 1 << 15
+_MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*?ref=[\"']\$?[A-Z]+\$?([0-9]{1,7}):\$?[A-Z]+\$?([0-9]{1,7})[\"']")
+_UNKNOWN = re.compile(  # a formula whose result is not stored; a result that is empty text is one (t="str")
+    rb"<(?:\w+:)?c\s(?![^>]*t=\"str\")[^>]*?r=\"[A-Z]+([0-9]{1,7})\"[^>]*><(?:\w+:)?f(?:\s[^>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)"
+    rb"\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</"
+)
 _LITERALS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 
 
@@ -56,3 +66,15 @@ def _unescaped(text: str) -> tuple[str, str]:
         text = unescape(text).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     half = "unstorable_character" if re.search("[\ud800-\udfff]", text) else ""
     return text.encode("utf-8", "backslashreplace").decode(), "nul_character" if "\x00" in text else half
+
+
+def untold(part: IO[bytes]) -> dict[int, str]:
+    """Rows that share a merged cell with the row above, or have a formula without a result -> rule."""
+    faults, tail = dict[int, str](), b""
+    while block := part.read(1 << 18):
+        text = tail + block
+        for merge in _MERGED.finditer(text):
+            faults |= dict.fromkeys(range(int(merge[1]) + 1, min(int(merge[2]), LAST_ROW) + 1), "merged_cells")
+        faults |= {int(found[1]): "formula_without_value" for found in _UNKNOWN.finditer(text)}
+        tail = text[-_LONGEST:]
+    return faults

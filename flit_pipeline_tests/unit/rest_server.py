@@ -1,6 +1,7 @@
 """A small real HTTP server and readers of it: what the tests of REST share."""
 
 import json
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -93,7 +94,12 @@ def server() -> Iterator[Server]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            if not isinstance(sys.exception(), ConnectionError):  # a client that left in the midst of a file is no news
+                super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+    httpd = Quiet(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     state.url = f"http://127.0.0.1:{httpd.server_address[1]}"
