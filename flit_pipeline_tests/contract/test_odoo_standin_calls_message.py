@@ -34,7 +34,7 @@ TEXTS = (
     "<p>unclosed <b>bold</p>", "<p>a</p> ", "\n<p>a</p>\n", "&lt;b&gt;", "a&b", "a&amp;b", "<", "<>", "< p>", "<3 hearts",
     "x<y>z", "<object>o</object>", "<hr>", "<p>a</p><hr/>",
     '<p title="a &quot;q&quot; b">t</p>', "<p>'single' \"double\"</p>", "<body><p>b</p></body>", "<html><p>b</p></html>",
-    "<em>e</em>", "<strong>s</strong>", "<u>u</u>", "<p>tab\there</p>", "<p>a\r\nb</p>", "line1\r\nline2", "<o:p>word</o:p>",
+    "<em>e</em>", "<strong>s</strong>", "<u>u</u>", "<p>tab\there</p>", "<p>a\r\nb</p>", "line1\r\nline2", "<p>\x7f\x85\x9f</p>", "<p>\u2028\ufffe</p>", "<o:p>word</o:p>",
     "<font color=\"red\">f</font>", "<center>c</center>", "<p>&#305; &#x131;</p>",
     "<p>a</p><p></p><p>b</p>", "<p>1. bir<br>2. iki</p>", "<ol><li>x</ol>", "<p>x</p>text",
 )  # fmt: skip
@@ -58,6 +58,21 @@ def sanitized(field: str, model: str, *texts: str) -> tuple[Call, ...]:
 
 
 SCRIPTS = [
+    script(
+        "message: moved to another document, and a reply address that is left empty",
+        *NOTE,
+        create(P, {"name": "Other"}, as_="o"),
+        create(M, {"model": P, "res_id": "$p.0", "body": "<p>x</p>", "author_id": False, "email_from": "a@b.c",
+                   "reply_to": False}, as_="n"),
+        read(M, "$n", "model", "res_id", "reply_to"),
+        write(M, "$n", res_id="$o.0"),
+        read(M, "$n", "model", "res_id", "record_name"),
+        call(M, "write", ids="$n", vals={"model": P}),
+        write(M, "$n", reply_to="x@y.z"),
+        read(M, "$n", "reply_to"),
+        read(P, "$p", "message_ids"),
+        read(P, "$o", "message_ids"),
+    ),
     script(
         "message: as the pipeline sends it",
         *NOTE,

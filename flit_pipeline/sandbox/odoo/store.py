@@ -18,8 +18,9 @@ HIDDEN: dict[str, tuple[str, ...]] = {
     "ir.attachment": ("content",),
     "ir.model.fields": ("not_null",),
     "crm.lead": ("automated",),
+    "mail.message": ("composed",),
 }
-"""Columns beside the fields: bytes of a file, whether the database enforces a field, whether a value is computed."""
+"""Columns beside the fields: bytes of a file, whether the database enforces a field, which values are computed."""
 
 INDEXES: dict[str, tuple[str, ...]] = {
     "mail.message": ("model, res_id",),

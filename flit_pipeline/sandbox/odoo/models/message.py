@@ -9,21 +9,22 @@ from flit_pipeline.sandbox.odoo.env import ADMIN_PARTNER, Env
 from flit_pipeline.sandbox.odoo.hooks import Hooks, Vals
 from flit_pipeline.sandbox.odoo.reading import names_of
 from flit_pipeline.sandbox.odoo.refusals import NotImplementedHere, gone, key_error
+from flit_pipeline.sandbox.odoo.writing import update
 
 MODEL = "mail.message"
 NOTE = 2
 """Id of the subtype of internal notes in a fresh database."""
-_UNKNOWN = ("reply_to", "record_company_id", "record_alias_domain_id")
+_COMPOSED = ("reply_to", "record_company_id", "record_alias_domain_id")
 """Composed by the server from the company's mail settings when absent: readable here where they were sent alone."""
 
 
 class Message(Hooks):
-    """mail.message."""
+    """mail.message. ``composed``: what the server would have composed, for it was not sent."""
 
     ignored = frozenset(("record_name", "preview"))
 
     def __init__(self) -> None:
-        self.computed = {"record_name": _record_names, **{name: _sent_alone(name) for name in _UNKNOWN}}
+        self.computed = {"record_name": _record_names, **{name: _sent_alone(name) for name in _COMPOSED}}
 
     def prepare(self, env: Env, vals: Vals) -> Vals:
         if "data:image" in str(vals.get("body") or ""):
@@ -33,26 +34,32 @@ class Message(Hooks):
                 raise NotImplementedHere(f"mail.message.{name}")
         model, number = vals.get("model"), vals.get("res_id")
         if model and number:
-            if model not in env.registry.names:
-                raise key_error(str(model))
-            if not env.standing(model, [int(number)]):
-                raise gone(model, [int(number)], env.uid)
+            _document(env, str(model), int(number))
         author = vals.setdefault("author_id", ADMIN_PARTNER)
         if author and not env.standing("res.partner", [int(author)]):
             raise gone("res.partner", [int(author)], env.uid)
         if "email_from" not in vals and env.column("res.partner", [ADMIN_PARTNER], "email").get(ADMIN_PARTNER):
             raise NotImplementedHere("mail.message.create without email_from where the API user has an address")
         vals.setdefault("date", env.moment.strftime("%Y-%m-%d %H:%M:%S"))
+        vals["composed"] = " ".join(name for name in _COMPOSED if name not in vals)
         if not vals.get("message_id"):
             vals["message_id"] = numbered(f"{number}-{model}" if model and number else "private")
         return vals
 
     def writing(self, env: Env, ids: Sequence[int], vals: Vals) -> Vals:
         if {"model", "res_id"} & vals.keys():
-            raise NotImplementedHere("mail.message.write of its document")
+            for row in env.fetch(MODEL, ids, ("model", "res_id")).values():
+                model, number = (vals.get(name, row[name]) for name in ("model", "res_id"))
+                if model not in env.registry.models or not number or not env.standing(model, [int(number)]):
+                    raise NotImplementedHere("mail.message.write of a document that is not there: nobody may read it")
         if "data:image" in str(vals.get("body") or ""):
             raise NotImplementedHere("mail.message.body with a picture in it: the server makes a file of it")
         return vals
+
+    def written(self, env: Env, ids: Sequence[int], vals: Vals) -> None:
+        for name in vals.keys() & set(_COMPOSED):
+            for number, composed in env.column(MODEL, ids, "composed").items():
+                update(env, MODEL, [number], {"composed": composed.replace(name, "")})
 
     def names(self, env: Env, ids: Sequence[int]) -> dict[int, Any]:
         raise NotImplementedHere("display names of mail.message")
@@ -85,6 +92,14 @@ def numbered(about: str) -> str:
     return f"<{one}.{time.time():.6f}.{two}-openerp-{about}@odoo>"
 
 
+def _document(env: Env, model: str, number: int) -> None:
+    """Raises where a message's document is not there."""
+    if model not in env.registry.names:
+        raise key_error(model)
+    if not env.standing(model, [number]):
+        raise gone(model, [number], env.uid)
+
+
 def _record_names(env: Env, ids: Sequence[int]) -> dict[int, Any]:
     found: dict[int, Any] = dict.fromkeys(ids, False)
     documents: dict[str, list[tuple[int, int]]] = {}
@@ -99,9 +114,9 @@ def _record_names(env: Env, ids: Sequence[int]) -> dict[int, Any]:
 
 def _sent_alone(name: str) -> Any:
     def values(env: Env, ids: Sequence[int]) -> dict[int, Any]:
-        cells = env.column(MODEL, ids, name)
-        if any(value is None for value in cells.values()):
+        rows = env.fetch(MODEL, ids, (name, "composed"))
+        if any(name in row["composed"].split() for row in rows.values()):
             raise NotImplementedHere(f"reading mail.message.{name} of a message that was sent without it")
-        return cells
+        return {number: row[name] or False for number, row in rows.items()}
 
     return values
