@@ -180,7 +180,7 @@ SCRIPTS = [
         search(V, ["inherit_id", "=", "$base.0"], ["name", "=", "h9n"]),
         write(V, "$v", arch='<data><xpath expr="//notebook" position="inside"><page string="Own 2">'
                             '<field name="x_h9n_seen"/></page></xpath></data>', priority=98),
-        read(V, "$v", "arch_db", "priority"),
+        read(V, "$v", "arch_db", "arch", "priority"),
         write(V, "$v", active=False),
         search(V, ["id", "in", "$v"], ["active", "=", False]),
         write(V, "$v", active=True),

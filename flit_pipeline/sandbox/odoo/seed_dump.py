@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from flit_pipeline.destinations.odoo import facts
 from flit_pipeline.destinations.odoo.client import OdooClient
@@ -70,6 +71,7 @@ def main() -> None:
         "states": _states(client),
         "modules": _modules(client),
         "xmlids": _xmlids(client, kept),
+        "anchors": {str(number): _anchors(client, number) for number in sorted(kept["ir.ui.view"])},
     }  # fmt: skip
     TARGET.write_text(_compact(seed), encoding="utf-8")
 
@@ -178,6 +180,13 @@ def _view(client: OdooClient, xmlid: str) -> int:
     rows = client.read("ir.model.data", "search_read", domain=[["module", "=", module], ["name", "=", name]],
                        fields=["res_id"])  # fmt: skip
     return int(rows[0]["res_id"])
+
+
+def _anchors(client: OdooClient, view: int) -> list[str]:
+    """What an extension of a view may point at: ``tag``, and ``tag:name`` where the element has a name."""
+    root = ElementTree.fromstring(client.read("ir.ui.view", "get_combined_arch", ids=[view]))
+    tags = {one.tag for one in root.iter()}
+    return sorted(tags | {f"{one.tag}:{one.get('name')}" for one in root.iter() if one.get("name")})
 
 
 def _xmlids(client: OdooClient, kept: dict[str, set[int]]) -> list[list[Any]]:

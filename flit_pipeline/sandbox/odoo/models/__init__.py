@@ -9,8 +9,9 @@ from flit_pipeline.sandbox.odoo.models.crm import Alias, Coloured, Numbered, Tag
 from flit_pipeline.sandbox.odoo.models.lead import Lead
 from flit_pipeline.sandbox.odoo.models.message import Follower, Message, Outgoing
 from flit_pipeline.sandbox.odoo.models.schema_made import Fields, Models, Options
-from flit_pipeline.sandbox.odoo.models.system import ExternalId, Parameter, ReadOnly, View
+from flit_pipeline.sandbox.odoo.models.system import ExternalId, Parameter, ReadOnly
 from flit_pipeline.sandbox.odoo.models.user import Company, State, User
+from flit_pipeline.sandbox.odoo.models.view import View
 
 HOOKS: dict[str, Hooks] = {
     "": Hooks(),

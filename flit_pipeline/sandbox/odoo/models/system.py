@@ -1,14 +1,13 @@
-"""Parameters, external ids, rights, views, modules: what keeps a database in order."""
+"""Parameters, external ids, rights, modules: what keeps a database in order."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from flit_pipeline.sandbox.odoo.env import Env
-from flit_pipeline.sandbox.odoo.hooks import Hooks, Vals, unknown
-from flit_pipeline.sandbox.odoo.refusals import NotImplementedHere, ValidationError, constraint
+from flit_pipeline.sandbox.odoo.hooks import Hooks, Vals
+from flit_pipeline.sandbox.odoo.refusals import NotImplementedHere, constraint
 
-PARAMETER, DATA, ACCESS, VIEW = "ir.config_parameter", "ir.model.data", "ir.model.access", "ir.ui.view"
+PARAMETER, DATA = "ir.config_parameter", "ir.model.data"
 
 
 class Parameter(Hooks):
@@ -51,37 +50,6 @@ class ExternalId(Hooks):
 
     def names(self, env: Env, ids: Sequence[int]) -> dict[int, Any]:
         raise NotImplementedHere("display names of ir.model.data")
-
-
-class View(Hooks):
-    """ir.ui.view: kept as rows; the fields a view shows must exist."""
-
-    ignored = frozenset(("arch",))
-
-    def __init__(self) -> None:
-        self.computed = unknown(VIEW, "arch_db", "arch_fs", "arch_prev", "key")
-
-    def prepare(self, env: Env, vals: Vals) -> Vals:
-        arch = str(vals.get("arch") or vals.get("arch_base") or vals.get("arch_db") or "")
-        vals.pop("arch_base", None)
-        vals["arch_db"] = arch
-        model = vals.get("model")
-        if not model or not vals.get("inherit_id"):
-            raise NotImplementedHere("ir.ui.view.create of another view than one that inherits")
-        known = env.model(str(model)).fields
-        for name in re.findall(r"<field\b[^>]*?\bname=[\"'](\w+)[\"']", arch):
-            if name not in known:
-                raise ValidationError(f'Field "{name}" does not exist in model "{model}"')
-        vals["type"] = env.column(VIEW, [int(vals["inherit_id"])], "type").get(int(vals["inherit_id"]))
-        vals.setdefault("mode", "extension")
-        return vals
-
-    def writing(self, env: Env, ids: Sequence[int], vals: Vals) -> Vals:
-        raise NotImplementedHere("ir.ui.view.write")
-
-    def unlinking(self, env: Env, ids: Sequence[int]) -> None:
-        if any(not arch for arch in env.column(VIEW, ids, "arch_db").values()):
-            raise NotImplementedHere("ir.ui.view.unlink of a shipped view")
 
 
 class ReadOnly(Hooks):
