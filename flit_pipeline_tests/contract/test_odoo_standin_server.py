@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from flit_pipeline.sandbox.odoo import RunningOdoo, serve
 from flit_pipeline.sandbox.odoo.html import sanitized
 from flit_pipeline.sandbox.odoo.methods import METHODS, Method
 from flit_pipeline.sandbox.odoo.refusals import NotImplementedHere
+from flit_pipeline_tests.odoo.cache import wait_until
 
 P = "res.partner"
 BEYOND: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -110,20 +112,46 @@ def test_markup_it_does_not_know_is_refused(markup: str) -> None:
         sanitized(markup)
 
 
-def test_deleting_a_fence_waits_for_the_call_under_it_and_is_refused(odoo_here: RunningOdoo) -> None:
+@contextmanager
+def held_up(running: RunningOdoo, call: Callable[[], Any]) -> Iterator["Future[Any]"]:
+    """A writing call that has done its work and does not commit before the block ends."""
+    arrived, go = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        running.opened.before_commit = lambda: None
+        arrived.set()
+        go.wait(30)
+
+    running.opened.before_commit = wait
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(call)
+        assert arrived.wait(30)
+        try:
+            yield future
+        finally:
+            go.set()
+
+
+def test_deleting_a_fence_waits_for_the_call_under_it_and_is_refused(
+    odoo_here: RunningOdoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, fences = with_fences(odoo_here)
     fence, other = fences.make(2)
-    odoo_here.delay = 0.6
-    writing = threading.Thread(target=lambda: fences.send(P, fence, [command(1)], ["name"]))
-    writing.start()
-    time.sleep(0.2)
-    assert client.read(P, "search", domain=[[KEY, "=", "key/1"]]) == [], "a reader sees the committed state"
-    began = time.perf_counter()
-    with pytest.raises(DestinationRefused):
-        client_of(odoo_here).write(FENCE, "unlink", ids=[fence])
-    assert time.perf_counter() - began > 0.3, "it has waited"
-    writing.join()
-    odoo_here.delay = 0.0
+    asked, call = threading.Event(), odoo_here.opened.call
+
+    def arriving(*arguments: Any, **options: Any) -> Any:
+        asked.set()
+        return call(*arguments, **options)
+
+    with ThreadPoolExecutor(1) as pool:
+        with held_up(odoo_here, lambda: fences.send(P, fence, [command(1)], ["name"])) as sent:
+            assert client.read(P, "search", domain=[[KEY, "=", "key/1"]]) == [], "a reader sees the committed state"
+            monkeypatch.setattr(odoo_here.opened, "call", arriving)
+            deleted = pool.submit(client_of(odoo_here).write, FENCE, "unlink", ids=[fence])
+            assert asked.wait(30)
+            assert not deleted.done()
+        assert sent.result(30)
+        assert isinstance(deleted.exception(30), DestinationRefused)
     assert client.read(P, "search_count", domain=[[KEY, "=", "key/1"]]) == 1
     client.write(FENCE, "unlink", ids=[other])
     with pytest.raises(DestinationRefused):
@@ -132,15 +160,12 @@ def test_deleting_a_fence_waits_for_the_call_under_it_and_is_refused(odoo_here: 
 
 
 def test_a_reader_does_not_wait_for_a_writer(odoo_here: RunningOdoo) -> None:
-    odoo_here.delay = 0.8
-    writing = threading.Thread(target=lambda: client_of(odoo_here).write(P, "create", vals_list=[{"name": "slow"}]))
-    writing.start()
-    time.sleep(0.2)
-    began = time.perf_counter()
-    assert client_of(odoo_here).read(P, "search_count", domain=[["name", "=", "slow"]]) == 0
-    assert time.perf_counter() - began < 0.5
-    writing.join()
-    assert client_of(odoo_here).read(P, "search_count", domain=[["name", "=", "slow"]]) == 1
+    client = client_of(odoo_here)
+    with held_up(odoo_here, lambda: client_of(odoo_here).write(P, "create", vals_list=[{"name": "slow"}])) as writing:
+        assert client.read(P, "search_count", domain=[["name", "=", "slow"]]) == 0
+        assert not writing.done()
+    assert writing.result(30)
+    assert client.read(P, "search_count", domain=[["name", "=", "slow"]]) == 1
 
 
 def test_a_lost_reply_leaves_the_records_and_the_verdict_finds_them(odoo_here: RunningOdoo) -> None:
@@ -161,12 +186,11 @@ def test_a_lost_reply_leaves_the_records_and_the_verdict_finds_them(odoo_here: R
 
 
 def test_a_client_that_gives_up_does_not_stop_the_call(odoo_here: RunningOdoo) -> None:
-    odoo_here.delay = 0.6
-    with pytest.raises(OutcomeUnknown):
-        client_of(odoo_here, timeout=0.2).write(P, "create", vals_list=[{"name": "late"}])
-    assert odoo_here.counts(P) == 5
-    time.sleep(0.9)
-    assert odoo_here.counts(P) == 6
+    hasty = client_of(odoo_here, timeout=0.2)
+    with held_up(odoo_here, lambda: hasty.write(P, "create", vals_list=[{"name": "late"}])) as given_up:
+        assert isinstance(given_up.exception(30), OutcomeUnknown)
+        assert odoo_here.counts(P) == 5
+    wait_until(lambda: odoo_here.counts(P) == 6, "the record of the call", seconds=30, every=0.01)
 
 
 def test_two_writers_at_once_both_stand(odoo_here: RunningOdoo) -> None:
@@ -184,13 +208,14 @@ def test_two_writers_at_once_both_stand(odoo_here: RunningOdoo) -> None:
 
 
 def test_a_file_keeps_records_models_and_identity(tmp_path: Path) -> None:
-    path = tmp_path / "odoo.sqlite"
-    with serve(path=path) as first:
+    folder = tmp_path / "kept"
+    with serve(data=folder) as first:
         client, fences = with_fences(first)
         [fence] = fences.make(1)
         fences.send(P, fence, [command(1)], [])
         uuid = client.read("ir.config_parameter", "get_param", key="database.uuid")
-    with serve(path=path) as again:
+    with serve(data=folder) as again:
+        assert again.api_key == first.api_key
         client = client_of(again)
         assert client.read("ir.config_parameter", "get_param", key="database.uuid") == uuid
         assert client.read(P, "search_count", domain=[[KEY, "=", "key/1"]]) == 1
@@ -289,19 +314,42 @@ def test_the_page_shows_what_landed_and_runs_nothing(odoo_here: RunningOdoo) -> 
     client.write("calendar.event", "create", vals_list=[{
         "name": "Visit", "start": "2020-01-01 10:00:00", "stop": "2020-01-01 11:00:00", "user_id": False,
         "partner_ids": [[6, 0, [one]]]}])  # fmt: skip
-    front = httpx.get(odoo_here.url + "/?q=alert")
-    assert front.status_code == 200
-    assert f'href="/contact/{one}"' in front.text
-    assert "res.partner" in front.text
-    page = httpx.get(f"{odoo_here.url}/contact/{one}")
-    assert "<script" not in page.text + front.text
+    front, table = (httpx.get(odoo_here.url + path) for path in ("/", f"/model/{P}?q=alert"))
+    assert (front.status_code, table.status_code) == (200, 200)
+    assert f'<a href="/model/{P}">' in front.text
+    assert 'href="/model/mail.message"' in front.text
+    assert f'href="/record/{P}/{one}"' in table.text
+    assert f'href="/record/{P}/{one}"' not in httpx.get(f"{odoo_here.url}/model/{P}?q=nobody").text
+    page = httpx.get(f"{odoo_here.url}/record/{P}/{one}")
+    notes = httpx.get(f"{odoo_here.url}/model/mail.message")
+    assert "<script" not in page.text + front.text + table.text + notes.text
     assert "A &amp; B" in page.text
     assert page.text.index("younger") < page.text.index("older"), "as the chatter shows them: newest first"
     assert "Visit" in page.text
+    assert f'href="/record/{P}/{one}"' in notes.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert 'name=viewport content="width=device-width' in page.text
-    assert httpx.get(f"{odoo_here.url}/contact/99999").status_code == 404
+    for gone in (
+        f"/record/{P}/99999",
+        "/record/no.such/1",
+        "/model/no.such",
+        "/model/ir.cron",
+        f"/record/{P}/{10**30}",
+    ):
+        assert httpx.get(odoo_here.url + gone).status_code == 404
     assert httpx.get(odoo_here.url, headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_every_table_and_a_record_of_each_can_be_looked_at(odoo_here: RunningOdoo) -> None:
+    """A page that breaks on one model breaks in front of the person who wanted to see it."""
+    models = re.findall(r'href="/model/([\w.]+)"', httpx.get(odoo_here.url).text)
+    assert len(models) > 15
+    for model in models:
+        table = httpx.get(f"{odoo_here.url}/model/{model}")
+        assert table.status_code == 200, model
+        records = re.findall(rf'href="(/record/{re.escape(model)}/\d+)"', table.text)
+        assert records, model
+        assert httpx.get(odoo_here.url + records[0]).status_code == 200, model
 
 
 def test_the_command_says_how_to_reach_it_and_ends_on_interrupt() -> None:

@@ -14,8 +14,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         running = serve(
-            arguments.port, arguments.database, arguments.api_key, arguments.path, arguments.module, arguments.without,
-            swallow_reply_every=arguments.swallow, delay=arguments.delay,
+            arguments.port, arguments.database, arguments.api_key, arguments.data, arguments.module, arguments.without,
+            swallow_reply_every=arguments.swallow,
         )  # fmt: skip
     except FlitError as error:
         print(error, file=sys.stderr)
@@ -36,12 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flit-pipeline sandbox odoo", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
     parser.add_argument("--database", default="demo", help="name of the database (default: demo)")
-    parser.add_argument("--api-key", default=None, help="key to ask for (default: a new one, printed)")
-    parser.add_argument("--path", type=Path, metavar="FILE", help="keep the database there (default: gone at the end)")
+    parser.add_argument("--api-key", default=None, help="key to ask for (default: a new one, or the kept one)")
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="keep the database and its key there (default: gone at the end)"
+    )
     parser.add_argument("--module", action="append", default=[], help="install this application too; may be repeated")
     parser.add_argument("--without", action="append", default=[], help="leave this application out: calendar")
     parser.add_argument("--swallow", type=int, default=0, metavar="N", help="lose the reply of every Nth writing call")
-    parser.add_argument("--delay", type=float, default=0.0, metavar="S", help="seconds a writing call takes to commit")
     return parser
 
 

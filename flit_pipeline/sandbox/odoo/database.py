@@ -1,7 +1,6 @@
 """One database: its store, its models, and calls into them."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,8 @@ MORE = ("account",)
 class Database:
     """``path``: file that is kept, None for one that goes with the process; ``without``: applications left out.
 
-    Raises SettingsError for applications that the stand-in does not know.
+    ``before_commit``: called by every writing call when its work is done; tests hold one up there. Raises SettingsError
+    for applications that the stand-in does not know.
     """
 
     def __init__(self, path: Path | None = None, modules: Sequence[str] = (), without: Sequence[str] = ()) -> None:
@@ -37,6 +37,7 @@ class Database:
             )
         more = tuple(sorted(set(modules) & set(MORE)))
         self.store = Store(path)
+        self.before_commit: Callable[[], None] = lambda: None
         left_out = tuple(sorted(set(without)))
         self._base = self._registry = shipped(left_out, more)
         if self.store.fresh:
@@ -78,12 +79,9 @@ class Database:
 
     def call(
         self, model: str, name: str, ids: Sequence[int], positional: Sequence[Any], keywords: Mapping[str, Any],
-        context: Mapping[str, Any], *, delay: float = 0.0,
+        context: Mapping[str, Any],
     ) -> Any:  # fmt: skip
-        """Call a method. One transaction; ``delay``: seconds a writing call waits before it commits.
-
-        Raises a Refusal; nothing of the call stands then.
-        """
+        """Call a method in one transaction. Raises a Refusal; nothing of the call stands then."""
         method = self._method(model, name)
         run = arguments.bound(method.function, ids, positional, keywords)
         if method.reads:
@@ -92,7 +90,7 @@ class Database:
         with self.store.writing() as connection:
             env = self._env(connection, context)
             result = self._run(env, model, method, ids, run)
-            time.sleep(delay)
+            self.before_commit()
         if env.changed_schema:
             self._registry = env.registry
         return result

@@ -56,7 +56,7 @@ class Json2:
     def __init__(self, opened: Database, name: str, api_key: str) -> None:
         self._opened, self._name, self._key = opened, name, api_key
 
-    def answer(self, path: str, body: bytes, authorization: str, database: str, kind: str, delay: float) -> Reply:
+    def answer(self, path: str, body: bytes, authorization: str, database: str, kind: str) -> Reply:
         """Answer one POST."""
         if database and database != self._name:
             return Reply.html(404, "Not Found", "No database is selected and the requested URL was not found.")
@@ -76,7 +76,7 @@ class Json2:
             ids = [ids] if isinstance(ids, int) else ids
             if ids and self._opened.on_model(model, method):
                 raise BadArguments(f"cannot call {model}.{method} with ids")
-            result = self._opened.call(model, method, list(ids), (), given, context, delay=delay)
+            result = self._opened.call(model, method, list(ids), (), given, context)
             return Reply.of_json(200, result, wrote=wrote)
         except Refusal as error:
             return refused(error, wrote=wrote)

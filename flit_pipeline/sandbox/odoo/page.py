@@ -1,4 +1,4 @@
-"""Pages for a person who wants to see what landed: models with their counts, contacts, and one contact with all it has.
+"""Pages for a person who wants to see what landed: models with their counts, a model's records, one record.
 
 Values are shown in clear, and without a key: a person asked for them on this machine. So the pages are served on
 127.0.0.1 under that name alone (no other host name may lead here), and their policy forbids scripts, pictures and
@@ -7,7 +7,7 @@ foreign content.
 
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -21,97 +21,145 @@ from flit_pipeline.sandbox.odoo.schema import META, Field, Model
 PER_PAGE = 50
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
-_CONTACT = re.compile(r"/contact/(\d+)")
+_PATH = re.compile(r"/model/(?P<model>[\w.]+)|/record/(?P<of>[\w.]+)/(?P<number>\d{1,15})")
 _HIDDEN = frozenset((
     "complete_name", "commercial_partner_id", "commercial_company_name", "email_normalized", "color", "partner_share",
-    "calendar_last_notif_ack", "access_token", "id", "meeting_ids", "channel_ids", *META,
+    "calendar_last_notif_ack", "access_token", "id", "meeting_ids", "channel_ids", "content", *META,
 ))  # fmt: skip
-_SYSTEM = ("ir.", "mail.alias", "res.country", "res.currency", "res.lang", "res.groups", "mail.message.subtype",
-           "mail.activity.type", "utm.", "crm.stage", "crm.lost", "crm.team")  # fmt: skip
+_SYSTEM = (
+    "ir.", "mail.alias", "res.country", "res.currency", "res.lang", "res.groups", "mail.message.subtype",
+    "mail.activity.type", "utm.", "crm.stage", "crm.lost", "crm.team",
+)  # fmt: skip
+_NAMES = ("complete_name", "name", "x_name", "summary", "body", "login", "key", "code", "alias_name")
+_COLUMNS = (
+    "start", "stop", "date", "date_deadline", "model", "res_model", "res_id", "is_company", "city", "phone", "email",
+    "login", "partner_id", "user_id", "event_id", "mimetype", "file_size", "value", "ttype", "state", "x_flit_key",
+)  # fmt: skip
+_SHOWN = 6
+"""Columns of a table besides the name."""
 
 
 def answer(opened: Database, name: str, target: str, host: str) -> Reply | None:
     """The page of a path, None where it is none."""
     parts = urlsplit(target)
-    found = _CONTACT.fullmatch(parts.path)
+    found = _PATH.fullmatch(parts.path)
     if parts.path != "/" and found is None:
         return None
     if not _HOSTS.fullmatch(host):
         return Reply.html(403, "Forbidden", "These pages are shown under 127.0.0.1 alone.")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     with opened.looking() as env:
-        body = _contact(env, int(found[1])) if found else _index(env, name, query)
+        model = env.registry.models.get((found["model"] or found["of"]) if found else "")
+        if found is None:
+            body: str | None = _index(env, name)
+        elif model is None:
+            body = None
+        elif found["model"]:
+            body = _table(env, model, query)
+        else:
+            body = _record(env, model, int(found["number"]))
     if body is None:
-        return Reply.html(404, "Not Found", "There is no such contact.")
+        return Reply.html(404, "Not Found", "There is no such record here.")
     headers = (("Content-Security-Policy", POLICY), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
     return Reply(200, body.encode(), "text/html; charset=utf-8", headers)
 
 
-def _index(env: Env, name: str, query: dict[str, str]) -> str:
-    asked = query.get("q", "").strip()
-    number = max(1, int(query["page"])) if query.get("page", "").isdecimal() else 1
-    contacts = env.model("res.partner")
-    domain = [["complete_name", "ilike", asked]] if asked else []
-    total = reading.count(env, contacts, domain)
-    ids = reading.search(env, contacts, domain, offset=(number - 1) * PER_PAGE, limit=PER_PAGE)
-    rows = reading.read(env, contacts, ids, ["display_name", "is_company", "active", "city", "phone", "email"])
-    listed = "".join(_line(row) for row in rows)
-    return _page(
-        f"Odoo stand-in: {name}",
-        f"<h1>What stands in <em>{_text(name)}</em></h1>{_models(env)}"
-        f'<h2>Contacts <small>{total:,}</small></h2><form><label>Name <input name=q value="{_text(asked)}"></label>'
-        f"<button>Find</button></form><ul class=contacts>{listed}</ul>{_pages(number, total, asked)}",
-    )
-
-
-def _line(row: dict[str, Any]) -> str:
-    parts = (row["is_company"] and "company", row["city"], row["phone"], row["email"])
-    about = " · ".join(_text(part) for part in parts if part)
-    name = _text(row["display_name"]) or "(no name)"
-    kind = "" if row["active"] else " class=off"
-    return f'<li{kind}><a href="/contact/{row["id"]}">{name}</a><small>{about}</small></li>'
-
-
-def _models(env: Env) -> str:
+def _index(env: Env, name: str) -> str:
     counted = [
         (model, int(env.rows(f'select count(*) from "{model.name}"')[0][0])) for model in env.registry.models.values()
     ]
     ours = [pair for pair in counted if pair[1] and not pair[0].name.startswith(_SYSTEM)]
     system = [pair for pair in counted if pair[1] and pair not in ours]
-    return f"{_counts(ours)}<details><summary>what a fresh server brings</summary>{_counts(system)}</details>"
+    return _page(
+        f"Odoo stand-in: {name}",
+        f"<h1>What stands in <em>{_text(name)}</em></h1>{_counts(ours)}"
+        f"<details><summary>what a fresh server brings</summary>{_counts(system)}</details>",
+    )
 
 
 def _counts(pairs: Iterable[tuple[Model, int]]) -> str:
     rows = "".join(
-        f"<tr><td>{_text(model.label)}<small>{_text(model.name)}</small><td class=n>{count:,}" for model, count in pairs
-    )
+        f'<tr><td><a href="/model/{_text(model.name)}">{_text(model.label)}</a><small>{_text(model.name)}</small>'
+        f"<td class=n>{count:,}" for model, count in pairs
+    )  # fmt: skip
     return f"<table>{rows}</table>"
+
+
+def _table(env: Env, model: Model, query: dict[str, str]) -> str:
+    """Records of a model, page by page; found by a part of what names them."""
+    asked, number = query.get("q", "").strip(), query.get("page", "")
+    page = max(1, int(number)) if number.isdecimal() and len(number) < 10 else 1
+    named = next((n for n in _NAMES if n in model.fields and model.fields[n].column), "")
+    domain = [[named, "ilike", asked]] if asked and named else []
+    total = reading.count(env, model, domain)
+    ids = reading.search(env, model, domain, offset=(page - 1) * PER_PAGE, limit=PER_PAGE)
+    columns = [n for n in _COLUMNS if n != named and n in model.fields and model.fields[n].column][:_SHOWN]
+    names = [*([named] if named else []), *columns]
+    rows = reading.read(env, model, ids, [*names, *(["active"] if "active" in model.fields else [])], with_names=False)
+    head = "".join(f"<th>{_text(model.fields[n].string)}" for n in columns)
+    lines = "".join(
+        f"<tr{'' if row.get('active', True) else ' class=off'}><td>{_named(model, row, named)}"
+        + "".join(f"<td>{_cell(env, model, n, row)}" for n in columns)
+        for row in rows
+    )
+    find = f'<form><label>Name <input name=q value="{_text(asked)}"></label><button>Find</button></form>'
+    title = f"{_text(model.label)} <small>{_text(model.name)}, {total:,}</small>"
+    first = "Name" if named else "Record"
+    return _page(
+        model.label,
+        f'<p><a href="/">← all models</a></p><h1>{title}</h1>{find if named else ""}'
+        f"<div class=wide><table><tr><th>{first}{head}{lines}</table></div>{_pages(page, total, asked)}",
+    )
+
+
+def _named(model: Model, row: dict[str, Any], named: str) -> str:
+    text = _short(row[named]) if named else ""
+    return f'<a href="/record/{_text(model.name)}/{row["id"]}">{_text(text) or row["id"]}</a>'
+
+
+def _cell(env: Env, model: Model, name: str, row: dict[str, Any]) -> str:
+    value, about = row[name], row.get("res_model") or row.get("model")
+    if name == "res_id" and value and about in env.registry.models:
+        return f'<a href="/record/{_text(about)}/{value}">{value}</a>'
+    if model.fields[name].type in ("many2one", "selection", "boolean"):
+        return _value(env, model.fields[name], value) if value else ""
+    return _text(_short(value))
+
+
+def _short(value: object) -> str:
+    """A line of a text, markup left out."""
+    if value in (None, False):
+        return ""
+    text = " ".join(unescape(re.sub(r"<[^>]*>", " ", str(value))).split())
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _pages(number: int, total: int, asked: str) -> str:
     def link(to: int, text: str) -> str:
-        return f'<a href="/?page={to}&amp;q={quote(asked)}">{text}</a>'
+        return f'<a href="?page={to}&amp;q={quote(asked)}">{text}</a>'
 
     before = link(number - 1, "← before") if number > 1 else ""
     after = link(number + 1, "after →") if number * PER_PAGE < total else ""
     return f"<nav>{before} <span>page {number}</span> {after}</nav>" if before or after else ""
 
 
-def _contact(env: Env, number: int) -> str | None:
-    model = env.model("res.partner")
+def _record(env: Env, model: Model, number: int) -> str | None:
     if not env.standing(model.name, [number]):
         return None
-    name = reading.names_of(env, model.name, [number])[number] or "(no name)"
-    documents = (["res_model", "=", model.name], ["res_id", "=", number])
+    named = next((n for n in _NAMES if n in model.fields and model.fields[n].column), "")
+    name = _short(env.column(model.name, [number], named)[number]) if named else ""
+    about = ["res_id", "=", number]
     blocks: list[tuple[str, str, list[object], str]] = [
-        ("Log notes, newest first", "mail.message", [["model", "=", model.name], ["res_id", "=", number]], "id desc"),
-        ("Activities", "mail.activity", [*documents], "date_deadline"),
-        ("Appointments", "calendar.event", [["partner_ids", "in", [number]]], "start"),
-        ("Leads", "crm.lead", [["partner_id", "=", number]], "id"),
-        ("Files", "ir.attachment", [*documents], "id"),
+        ("Messages, newest first", "mail.message", [["model", "=", model.name], about], "id desc"),
+        ("Activities", "mail.activity", [["res_model", "=", model.name], about], "date_deadline"),
+        ("Files", "ir.attachment", [["res_model", "=", model.name], about], "id"),
     ]
+    if model.name == "res.partner":
+        blocks.insert(2, ("Appointments", "calendar.event", [["partner_ids", "in", [number]]], "start"))
+        blocks.insert(3, ("Leads", "crm.lead", [["partner_id", "=", number]], "id"))
     shown = "".join(_block(env, *block) for block in blocks if block[1] in env.registry.models)
-    return _page(str(name), f'<p><a href="/">← all contacts</a></p><h1>{_text(name)}</h1>'
+    back = f'<a href="/model/{_text(model.name)}">← {_text(model.label)}</a>'
+    return _page(name or model.label, f"<p>{back}</p><h1>{_text(name) or number}</h1>"
                  f"{_fields(env, model, number)}{shown}")  # fmt: skip
 
 
@@ -153,13 +201,12 @@ def _value(env: Env, one: Field, value: object) -> str:
 
 
 def _link(env: Env, model: str, number: int) -> str:
-    if model == "res.partner":
-        name = reading.names_of(env, model, [number]).get(number) or "(no name)"
-        return f'<a href="/contact/{number}">{_text(name)}</a>'
     about = env.registry.models.get(model)
-    if about is None or not about.rec_name or not about.fields[about.rec_name].column:
+    if about is None:
         return f"{_text(model)} {number}"
-    return _text(env.column(model, [number], about.rec_name).get(number))
+    named = next((n for n in _NAMES if n in about.fields and about.fields[n].column), "")
+    name = env.column(model, [number], named).get(number) if named else ""
+    return f'<a href="/record/{_text(model)}/{number}">{_text(_short(name)) or number}</a>'
 
 
 def _text(value: object) -> str:

@@ -12,8 +12,8 @@ table{border-collapse:collapse;width:100%}td{padding:.35rem .5rem;border-bottom:
 td small,dt small{display:block;font-size:.75rem;overflow-wrap:anywhere}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 form{display:flex;gap:.5rem;flex-wrap:wrap;margin:.5rem 0}input,button{font:inherit;padding:.3rem .6rem}
-ul.contacts{list-style:none;padding:0;margin:0}ul.contacts li{padding:.4rem .5rem;border-bottom:1px solid var(--line)}
-ul.contacts small{display:block}.off{opacity:.6}nav{display:flex;gap:1rem;margin:1rem 0}
+th{text-align:left;padding:.35rem .5rem;color:GrayText;font-weight:400}.wide{overflow-x:auto}
+.off{opacity:.6}nav{display:flex;gap:1rem;margin:1rem 0}
 article{border:1px solid var(--line);border-radius:.5rem;padding:.5rem .8rem;margin:.6rem 0}
 dl{display:grid;grid-template-columns:minmax(7rem,13rem) 1fr;gap:.3rem 1rem;margin:.2rem 0}
 dt{color:GrayText}dd{margin:0;overflow-wrap:anywhere;white-space:pre-line}

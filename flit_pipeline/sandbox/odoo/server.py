@@ -23,18 +23,15 @@ _VERSION_PATHS = ("/web/version", "/json/version")
 class RunningOdoo:
     """A served database. ``url``: base without a path; ``login``: of the user whom the key belongs to.
 
-    ``swallow_reply_every``: every Nth writing call is carried out and its reply lost (0: none); ``delay``: seconds that
-    a writing call takes before it commits. Both may be changed while it runs. Also a context manager that stops at the
-    end.
+    ``swallow_reply_every``: every Nth writing call is carried out and its reply lost (0: none); may be changed while it
+    runs. Also a context manager that stops at the end.
     """
 
     login = "admin"
 
-    def __init__(
-        self, opened: Database, name: str, api_key: str, port: int, swallow_reply_every: int, delay: float
-    ) -> None:
+    def __init__(self, opened: Database, name: str, api_key: str, port: int, swallow_reply_every: int) -> None:
         self.database, self.api_key = name, api_key
-        self.swallow_reply_every, self.delay = swallow_reply_every, delay
+        self.swallow_reply_every = swallow_reply_every
         self.opened = opened
         self.json2 = Json2(opened, name, api_key)
         self._writes, self._count = 0, threading.Lock()
@@ -147,10 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith("/json/2"):
             return running.json2.answer(
                 path, body, self.headers.get("Authorization", ""), self.headers.get("X-Odoo-Database", ""),
-                self.headers.get("Content-Type", ""), running.delay,
+                self.headers.get("Content-Type", ""),
             )  # fmt: skip
         if path in xmlrpc.PATHS:
-            return xmlrpc.answer(running.opened, running.database, running.api_key, path, body, running.delay)
+            return xmlrpc.answer(running.opened, running.database, running.api_key, path, body)
         return Reply.html(404, "Not Found", "The stand-in has no such page.")
 
     def log_message(self, format: str, *args: object) -> None:
@@ -175,18 +172,37 @@ def _place(error: BaseException) -> str:
 
 
 def serve(
-    port: int = 0, database: str = "demo", api_key: str | None = None, path: Path | None = None,
-    modules: Sequence[str] = (), without: Sequence[str] = (), *, swallow_reply_every: int = 0, delay: float = 0.0,
+    port: int = 0, database: str = "demo", api_key: str | None = None, data: Path | None = None,
+    modules: Sequence[str] = (), without: Sequence[str] = (), *, swallow_reply_every: int = 0,
 ) -> RunningOdoo:  # fmt: skip
     """Serve a database on 127.0.0.1; port 0 takes a free one, no key makes one up.
 
-    ``path``: SQLite file that is kept (made when absent), None for one that goes at the end. ``modules``: applications
-    besides the standard ones (account: installed, its models known by name alone); ``without``: calendar. Raises
-    SettingsError where the port is taken.
+    ``data``: folder that keeps the database and its key (made when absent), None for a database that goes at the end.
+    ``modules``: applications besides the standard ones (account: installed, its models known by name alone);
+    ``without``: calendar. Raises SettingsError where the port is taken or the folder cannot be used.
     """
-    opened = Database(path, modules, without)
+    key = api_key or secrets.token_hex(20)
+    if data is not None:
+        key = _kept_key(data, api_key)
+    opened = Database(data / "odoo.sqlite" if data else None, modules, without)
     try:
-        return RunningOdoo(opened, database, api_key or secrets.token_hex(20), port, swallow_reply_every, delay)
+        return RunningOdoo(opened, database, key, port, swallow_reply_every)
     except SettingsError:
         opened.close()
         raise
+
+
+def _kept_key(folder: Path, given: str | None) -> str:
+    """The folder's key, made with it; readable by its owner alone, as are the records beside it."""
+    file = folder / "api_key"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists():
+            file.touch(mode=0o600)
+        kept = given or file.read_text().strip() or secrets.token_hex(20)
+        file.write_text(kept)
+    except OSError:
+        raise SettingsError(
+            "opening the folder of the stand-in of Odoo", remedy="name a folder that can be written"
+        ) from None
+    return kept

@@ -28,13 +28,13 @@ VERSION = {
 _CONTROLS = dict.fromkeys(set(range(32)) - {9, 10, 13})
 
 
-def answer(opened: Database, name: str, api_key: str, path: str, body: bytes, delay: float) -> Reply:
+def answer(opened: Database, name: str, api_key: str, path: str, body: bytes) -> Reply:
     """Answer one POST of XML."""
     try:
         parameters, method = xmlrpc.client.loads(body, use_datetime=True)
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError) as error:
         return _fault(Broken(f"xml.parsers.expat.{type(error).__name__}", str(error)), False)
-    service = _Service(opened, name, api_key, delay)
+    service = _Service(opened, name, api_key)
     try:
         if path.endswith("common"):
             result = service.common(str(method), parameters)
@@ -51,8 +51,8 @@ def answer(opened: Database, name: str, api_key: str, path: str, body: bytes, de
 class _Service:
     """One call. ``wrote``: it may have changed something."""
 
-    def __init__(self, opened: Database, name: str, api_key: str, delay: float) -> None:
-        self._opened, self._name, self._key, self._delay = opened, name, api_key, delay
+    def __init__(self, opened: Database, name: str, api_key: str) -> None:
+        self._opened, self._name, self._key = opened, name, api_key
         self.wrote = False
 
     def common(self, method: str, parameters: Sequence[Any]) -> Any:
@@ -80,7 +80,7 @@ class _Service:
             ids = [first] if isinstance(first, int) else list(first)
         self.wrote = not self._opened.reads(model, name)
         try:
-            result = self._opened.call(model, name, ids, positional, keywords, context, delay=self._delay)
+            result = self._opened.call(model, name, ids, positional, keywords, context)
         except NotFound:
             raise UserError(f"Object {model} doesn't exist") from None
         except BadArguments as error:
