@@ -25,7 +25,7 @@ MODELS = (
 """Models the stand-in keeps; of all others it knows the name."""
 
 WHOLE = (
-    "res.partner", "res.users", "res.company", "res.groups", "crm.stage", "crm.team", "crm.team.member",
+    "res.partner", "res.users", "res.company", "crm.stage", "crm.team", "crm.team.member",
     "crm.lost.reason", "utm.medium", "utm.source", "mail.activity.type", "mail.message.subtype", "mail.alias",
 )  # fmt: skip
 """Models of which every shipped row is kept, with all its plain fields."""
@@ -34,6 +34,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "res.country": ("code", "name", "phone_code"),
     "res.currency": ("name", "symbol", "active"),
     "res.lang": ("code", "name", "active"),
+    "res.groups": ("name", "user_ids", "api_key_duration", "sequence", "implied_ids", "implied_by_ids"),
     "ir.ui.view": ("name", "model", "type", "mode", "priority", "active", "inherit_id"),
 }
 """Models of which these fields alone are kept; asked for another one the stand-in says that it has it not."""
@@ -43,6 +44,8 @@ VIEWS = (
     "calendar.view_calendar_event_form", "mail.mail_activity_view_form", "base.view_users_form",
 )  # fmt: skip
 KEPT_OUT = frozenset(("binary", "one2many", "html", "properties", "properties_definition", "json", "serialized"))
+SENTENCE = 60
+"""Texts that are longer explain something to people: they are no facts, and stay where they are."""
 _MODULE = ("name", "state", "demo")
 _NO_DEFAULT = frozenset(("color", "access_token", "lang", "tz"))
 _META = frozenset(("id", "create_uid", "create_date", "write_uid", "write_date"))
@@ -60,7 +63,7 @@ def main() -> None:
     seed: dict[str, Any] = {
         "version": client.version(),
         "models": [
-            [row["id"], row["model"], row["name"], row["order"], row["transient"]]
+            [row["id"], row["model"], label(row["model"], row["name"]), row["order"], row["transient"]]
             for row in client.read("ir.model", "search_read", domain=[], fields=["model", "name", "order", "transient"],
                                    order="id")
         ],
@@ -74,6 +77,11 @@ def main() -> None:
         "anchors": {str(number): _anchors(client, number) for number in sorted(kept["ir.ui.view"])},
     }  # fmt: skip
     TARGET.write_text(_compact(seed), encoding="utf-8")
+
+
+def label(model: str, name: str) -> str:
+    """A model's label; its name where the label is a sentence."""
+    return name if len(name) <= SENTENCE else model
 
 
 def _compact(seed: dict[str, Any]) -> str:
@@ -134,6 +142,7 @@ def _defaults(client: OdooClient, model: str, described: dict[str, dict[str, Any
     return {
         name: value for name, value in sorted(given.items())
         if described[name]["type"] in kinds and value not in (False, None) and name not in _NO_DEFAULT
+        and len(str(value)) <= SENTENCE
         and described[name].get("store", True) and not name.startswith("x_")
     }  # fmt: skip
 
@@ -153,7 +162,10 @@ def _rows(client: OdooClient, model: str, described: dict[str, dict[str, Any]]) 
         and fact.get("relation", MODELS[0]) in own
     ]  # fmt: skip
     rows = client.read(model, "search_read", domain=domain, fields=list(names), order="id", load=None)
-    used = [name for name in names if any(row[name] not in (False, None, "", 0, []) for row in rows)]
+    used = [
+        name for name in names if any(row[name] not in (False, None, "", 0, []) for row in rows)
+        and all(len(row[name]) <= SENTENCE for row in rows if isinstance(row[name], str))
+    ]  # fmt: skip
     return [used, *([row["id"], *(row[name] for name in used)] for row in rows)]
 
 
