@@ -39,7 +39,7 @@ _ATTRIBUTES = _words(
 _MAIL_MARKS = re.compile(
     r"gmail_|SkyDrivePlaceholder|stopSpelling|yahoo_quoted|odoo_signature_wrapper|Signature|appendonsend|divRplyFwdMsg"
 )
-_PLAIN = re.compile(r"(?:<p>(?:[^<>&\x00-\x08\n-\x1f]|<br>|&(?:amp|lt|gt|nbsp);)*</p>)+")
+_PLAIN = re.compile(r"(?:<p>(?:[^<>&\x00-\x08\n-\x1f\x80-\x9f]|<br>|&(?:amp|lt|gt|nbsp);)*</p>)+")
 _SIGNED = re.compile(r"(?:^|\n)--\s?$")
 _QUOTED = re.compile(r"\n>|(?:^|\n)--\s?[\r\n]")
 _BLANKS = " \t\n\f"
