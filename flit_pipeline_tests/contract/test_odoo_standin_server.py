@@ -352,23 +352,27 @@ def test_every_table_and_a_record_of_each_can_be_looked_at(odoo_here: RunningOdo
         assert httpx.get(odoo_here.url + records[0]).status_code == 200, model
 
 
-def test_the_command_says_how_to_reach_it_and_ends_on_interrupt() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flit_pipeline.sandbox.odoo", "--database", "practice", "--api-key", "k"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def test_the_command_says_how_to_reach_it_and_ends_on_interrupt(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flit_pipeline.cli", "sandbox", "odoo", "--data", str(tmp_path / "kept")]
+    process = subprocess.Popen([*command, "--port", "0", "--database", "practice"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(4)]
     said = dict(re.findall(r"^export (FLIT_ODOO_\w+)=(.*)$", "".join(lines), re.MULTILINE))
     assert said["FLIT_ODOO_DATABASE"] == "practice"
-    assert said["FLIT_ODOO_API_KEY"] == "k"
+    assert said["FLIT_ODOO_API_KEY"] == (tmp_path / "kept/api_key").read_text()
+    assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
     client = OdooClient(said["FLIT_ODOO_URL"], said["FLIT_ODOO_DATABASE"], said["FLIT_ODOO_API_KEY"])
     assert client.version() == "19.0"
+    assert client.write(P, "create", vals_list=[{"name": "kept"}])
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "stopped" in rest
-    wrong = subprocess.run(
-        [sys.executable, "-m", "flit_pipeline.sandbox.odoo", "--module", "sale"], capture_output=True, text=True
-    )
+    with serve(data=tmp_path / "kept") as again:
+        assert again.api_key == said["FLIT_ODOO_API_KEY"]
+        assert again.counts(P) == 6
+    wrong = subprocess.run([*command, "--module", "sale"], capture_output=True, text=True)
     assert wrong.returncode == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="folder"):
+        serve(data=tmp_path / "file")
