@@ -51,7 +51,7 @@ class Message(Hooks):
             for row in env.fetch(MODEL, ids, ("model", "res_id")).values():
                 model, number = (vals.get(name, row[name]) for name in ("model", "res_id"))
                 if model not in env.registry.models or not number or not env.standing(model, [int(number)]):
-                    raise NotImplementedHere("mail.message.write of a document that is not there: nobody may read it")
+                    raise NotImplementedHere("mail.message.write of a document that is not there")
         if "data:image" in str(vals.get("body") or ""):
             raise NotImplementedHere("mail.message.body with a picture in it: the server makes a file of it")
         return vals
