@@ -28,6 +28,10 @@ from flit_pipeline.workspace import Workspace
 Stamp = tuple[tuple[str, int, int], ...]
 
 
+LARGEST_FILE = 90 << 20
+"""Odoo takes bodies of 128 MiB, which base64 fills with 96 MiB; 100 MiB were refused by a real server."""
+
+
 class Wiring:
     """Opens what a step needs, from the environment at the moment of the step."""
 
@@ -121,7 +125,7 @@ class Wiring:
             reader.close()
 
     @contextmanager
-    def files(self, migration: Migration, *, most: int | None = None) -> Iterator[FileSource]:
+    def files(self, migration: Migration, *, most: int | None = LARGEST_FILE) -> Iterator[FileSource]:
         """Attachments: from the folder of files where it holds them, else from the URLs of the rows.
 
         ``most``: bytes that one may have, None for any.

@@ -94,6 +94,9 @@ class Destination(Protocol):
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form, by the destination's type of the field. Raises BadValue."""
 
+    def linked(self, model: str, values: Image, field: str, url: str) -> Image:
+        """The values of a record whose file is too large for the destination: a link takes its place."""
+
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model."""
 

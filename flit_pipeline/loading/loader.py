@@ -18,9 +18,11 @@ from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading.parcels import Parcels, is_file
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import Item, Sender
 from flit_pipeline.results import Command, LoadCounts
+from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute, Migration
 
 FIRST = 100
@@ -34,10 +36,12 @@ class Loader:
 
     def __init__(
         self, migration: Migration, store: Store, destination: Destination, window: int, routes: Sequence[BoundRoute],
-        beat: Callable[[], None], resolver: Resolver,
+        beat: Callable[[], None], resolver: Resolver, files: FileSource | None = None,
     ) -> None:  # fmt: skip
         self._store, self._destination, self._window = store, destination, window
         self._model = routes[0].model
+        rules = {route.name: route.files for route in routes}
+        self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
         self._size = migration.file.batch_size
         self._resolver = resolver
         self._beat = beat
@@ -68,18 +72,38 @@ class Loader:
                 fresh, changed = self._sort(chunk)
                 creates += fresh
                 if creates and not sender.sent:
-                    sender.send(creates)  # a small first batch: the server works while we prepare the next
+                    self._send(sender, creates)  # a small first batch: the server works while we prepare the next
                     creates = []
                 while len(creates) >= self._size:
-                    sender.send(creates[: self._size])
+                    self._send(sender, creates[: self._size])
                     creates = creates[self._size :]
                 for start in range(0, len(changed), self._size):
-                    sender.send(changed[start : start + self._size])
+                    self._send(sender, changed[start : start + self._size])
             if creates:
-                sender.send(creates)
+                self._send(sender, creates)
             sender.finish()
         finally:
             sender.close()
+
+    def _send(self, sender: Sender, items: Sequence[Item]) -> None:
+        if self._parcels is None:
+            sender.send(items)
+            return
+        for parcel in self._parcels.packed(items):
+            if isinstance(parcel, list):
+                sender.send(parcel)
+                continue
+            item, refusal = parcel
+            intent = item.intent
+            content = {"key": intent.key, "image": intent.sent}
+            held = Refusal("load", intent.route, intent.key_ref, refusal.rule, refusal.remedy, content, refusal.column,
+                           intent.route)  # fmt: skip
+            with self._store.write() as connection:
+                refused.put(connection, self._store, self._window, [held])
+            counts = self.counts[intent.route]
+            counts.quarantined += 1
+            counts.created -= intent.op == "create"
+            counts.updated -= intent.op == "update"
 
     def _sort(self, chunk: Sequence[Row]) -> tuple[list[Item], list[Item]]:
         """Records to create and records to update."""
@@ -122,7 +146,7 @@ class Loader:
             return []
         model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
-        fields = sorted({name for _, values, _, _ in changed for name in values})
+        fields = sorted({n for _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
         now = destination.read(model, [known.dest_id for *_, known in changed], fields)
         items: list[Item] = []
         for row, values, digest, known in changed:
@@ -130,10 +154,13 @@ class Loader:
             merged = merge(
                 sent,
                 seen,
-                values,
+                {name: value for name, value in values.items() if not is_file(value)},
                 now.get(known.dest_id),
                 lambda name, value: destination.canonical(model, name, value),
             )
+            for name, value in values.items():
+                if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
+                    merged.values[name] = value
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
@@ -171,6 +198,10 @@ class Loader:
         content = {"key": row["key"], "image": image}
         name = row["route"]
         return Refusal("load", name, row["key_ref"], bad.rule, bad.remedy, content, bad.column, name)
+
+
+def _same_file(wanted: Mapping[str, Any], sent: Any) -> bool:
+    return is_file(sent) and all(sent[part] == wanted[part] for part in ("$file", "expected"))
 
 
 @contextmanager

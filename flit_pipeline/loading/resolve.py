@@ -84,6 +84,9 @@ class Resolver:
         values: dict[str, Any] = {}
         deferred: list[str] = []
         for name, value in image.items():
+            if isinstance(value, dict) and "$file" in value:
+                values[name] = value  # read when its batch leaves (parcels)
+                continue
             try:
                 plain = self._one(name, value, later) if isinstance(value, dict) else value
             except NotYet:

@@ -14,6 +14,7 @@ from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.results import LoadCounts
+from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
 
@@ -58,10 +59,11 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
         destination.lease.release()
 
 
-def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadCounts]:
+def load_model(work: Workspace, destination: Writable, model: str, files: FileSource | None = None) -> list[LoadCounts]:
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
 
-    Routes of a model with ``one_stream`` load together, in the order of their ``order`` columns.
+    ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
+    load together, in the order of their ``order`` columns.
     """
     window = windows.current(work.store)
     missing = destination.plan(work.migration).lines
@@ -80,8 +82,9 @@ def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadC
                 if last and not any(c.route in names and c.deferred for c in results):
                     continue
                 loader = Loader(
-                    work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver
-                )
+                    work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
+                    files,
+                )  # fmt: skip
                 counts = loader.load(_rows(work, stream), last=last)
                 if not last:
                     results += counts

@@ -2,7 +2,8 @@
 
 An image holds text, numbers and markers that the loader resolves at the destination:
 ``{"$ref": [route, key]}``, ``{"$refs": […]}``, ``{"$lookup": {model, by}, "else": …}``, ``{"$owner": e-mail}``,
-``{"$xmlid": name}``. Dates are ISO text, times ``YYYY-MM-DD HH:MM:SS`` in UTC, decimals plain text.
+``{"$xmlid": name}``, ``{"$file": {column: cell}, "expected": SHA-1}``. Dates are ISO text, times
+``YYYY-MM-DD HH:MM:SS`` in UTC, decimals plain text.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -216,6 +217,14 @@ class RouteMapper:
         def build(row: dict[str, Any]) -> Any:
             staff = row[str(rule.owner)]
             return {"$owner": self.owner_emails.get(str(staff)) if staff is not None else None}
+
+        return build
+
+    def _build_file(self, _name: str, rule: FieldRule) -> Callable[[dict[str, Any]], Any]:
+        def build(row: dict[str, Any]) -> Any:
+            cells = {column: plain(row[column]) for column in rule.file}
+            expected = row[rule.sha1] if rule.sha1 else None
+            return {"$file": cells, "expected": expected} if any(cells.values()) else None
 
         return build
 

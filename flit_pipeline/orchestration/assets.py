@@ -5,6 +5,7 @@ become underscores. Metadata carries counts and names of rules and columns, neve
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
@@ -125,12 +126,14 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         description=f"{model}, written exactly once under a fence",
     )  # fmt: skip
     def loaded(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        has_files = any(route.files for route in migration.routes_of(model))
         with (
             safely(context, opener.alive()),
             opener.workspace(migration.name) as work,
             opener.destination(work) as destination,
+            opener.files(migration) if has_files else nullcontext() as files,
         ):
-            results = load_model(work, destination, model)
+            results = load_model(work, destination, model, files)
             for counts in results:
                 context.log.info(
                     f"{counts.route}: {counts.created} created, {counts.updated} updated, "

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from flit_pipeline.loading.stage import Writable
 from flit_pipeline.sources.base import SourceReader
+from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.workspace import Workspace
 
@@ -24,6 +25,9 @@ class Opener(Protocol):
 
     def reader(self, migration: Migration) -> AbstractContextManager[SourceReader]:
         """Its source."""
+
+    def files(self, migration: Migration) -> AbstractContextManager[FileSource]:
+        """Its attachments."""
 
     def destination(self, work: Workspace) -> AbstractContextManager[Writable]:
         """Its destination."""

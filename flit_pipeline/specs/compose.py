@@ -118,7 +118,8 @@ def _renamed(rule: FieldRule, route: str) -> FieldRule:
 
     by = {path: one.model_copy(update={"from_": [new(c) for c in one.from_]}) for path, one in rule.by.items()}
     update = {
-        "from_": [new(column) for column in rule.from_], "by": by,
+        "from_": [new(column) for column in rule.from_], "by": by, "file": [new(column) for column in rule.file],
+        "sha1": new(rule.sha1) if rule.sha1 else None,
         "key": new(rule.key) if rule.key else None, "owner": new(rule.owner) if rule.owner else None,
     }  # fmt: skip
     return rule.model_copy(update=update)

@@ -19,7 +19,7 @@ from flit_pipeline.specs.context import Context
 from flit_pipeline.specs.dry_run import engine_problems
 from flit_pipeline.specs.grammar import parse
 from flit_pipeline.specs.lineage import Query, QueryProblem, bind
-from flit_pipeline.specs.migration_spec import MigrationFile, ModelFile, Route
+from flit_pipeline.specs.migration_spec import FieldRule, MigrationFile, ModelFile, Route
 from flit_pipeline.specs.rules_refs import waiting
 from flit_pipeline.specs.source_spec import SourceSpec
 from flit_pipeline.specs.yaml_text import Document, read_yaml
@@ -60,6 +60,11 @@ class BoundRoute:
     def lead(self) -> str:
         """The object whose id names the records: the first ``_rows_<object>`` column of the query."""
         return next(name for name in self.query.outputs if name.startswith("_rows_")).removeprefix("_rows_")
+
+    @property
+    def files(self) -> dict[str, FieldRule]:
+        """Fields of the route that hold a file."""
+        return {name: rule for name, rule in self.route.fields.items() if rule.file}
 
     @property
     def refs(self) -> set[str]:

@@ -93,13 +93,15 @@ SEVERAL = "several columns need a via that makes one value of them, e.g. full_na
 
 
 class FieldRule(Strict):
-    """What one destination field gets. Exactly one of from | const | ref | refs | lookup | owner | xmlid.
+    """What one destination field gets. Exactly one of from | const | ref | refs | lookup | owner | xmlid | file.
 
     ``from`` + ``via`` (named transform) + ``map`` (value table, ``else``: reject | null | keep | a value);
     ``pick``: which row of a collapsed route gives the value;
     ``const``: fixed text, typed by the destination; ``ref``: the record of another route with the same key columns;
     ``refs``: a list of such; ``lookup``: an existing record of the destination found ``by`` its fields;
-    ``owner``: a staff key, resolved by e-mail; ``xmlid``: a record the destination's own modules ship.
+    ``owner``: a staff key, resolved by e-mail; ``xmlid``: a record the destination's own modules ship;
+    ``file``: columns that tell where the file lies (its name, its URL), ``sha1``: column with its SHA-1,
+    ``else: link``: a file too large for the destination becomes a link to its URL (``reject``: is held).
     """
 
     from_: Columns = Field(alias="from", default_factory=list)
@@ -115,13 +117,15 @@ class FieldRule(Strict):
     by: dict[str, Annotated[Derive, BeforeValidator(_as_derive)]] = Field(default_factory=dict)
     owner: str | None = None
     xmlid: str | None = None
+    file: Columns = Field(default_factory=list)
+    sha1: str | None = None
 
     @property
     def kind(self) -> str:
-        """Which of the seven forms this rule has; several, with commas between them, where the spec is wrong."""
+        """Which of the eight forms this rule has; several, with commas between them, where the spec is wrong."""
         forms = {
             "from": self.from_, "const": self.const is not None, "ref": self.ref, "refs": self.refs,
-            "lookup": self.lookup, "owner": self.owner, "xmlid": self.xmlid,
+            "lookup": self.lookup, "owner": self.owner, "xmlid": self.xmlid, "file": self.file,
         }  # fmt: skip
         return ", ".join(name for name, value in forms.items() if value)
 
@@ -157,17 +161,21 @@ class FieldRule(Strict):
             yield ("else",), "the key is missing: reject, null, keep or a value for what the map does not list"
         if self.otherwise is not None and self.lookup and self.otherwise not in ("reject", "null"):
             yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'null'"
-        if self.otherwise is not None and not (self.map or self.lookup):
-            yield ("else",), "stands with map and lookup only"
+        if self.otherwise is not None and self.file and self.otherwise not in ("reject", "link"):
+            yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'link'"
+        if self.sha1 is not None and not self.file:
+            yield ("sha1",), f"stands with file only, not with {self.kind}"
+        if self.otherwise is not None and not (self.map or self.lookup or self.file):
+            yield ("else",), "stands with map, lookup and file only"
 
     @property
     def columns(self) -> list[str]:
         """Columns of the route's rows that this rule reads (a ref reads its key column, see Route)."""
-        found = [*self.from_, *(column for derive in self.by.values() for column in derive.from_)]
-        return [*found, *(c for c in (self.key, self.owner) if c)]
+        found = [*self.from_, *self.file, *(column for derive in self.by.values() for column in derive.from_)]
+        return [*found, *(c for c in (self.key, self.owner, self.sha1) if c)]
 
 
-FORMS = ("from", "const", "ref", "refs", "lookup", "owner", "xmlid")
+FORMS = ("from", "const", "ref", "refs", "lookup", "owner", "xmlid", "file")
 
 
 class RouteKey(Strict):

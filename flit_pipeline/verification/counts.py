@@ -20,12 +20,20 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
     for route in work.migration.routes.values():
         keys = prefix(work.migration.source.system, route.lead, route.name)
         there = destination.count_keys(route.model, keys)
-        here, missing, links = 0, 0, 0
+        here, missing, links, files = 0, 0, 0, 0
         for rows in _pages(work, route.name):
             here += len(rows)
             names = [name for name, kind in destination.field_types(route.model).items() if kind in LINKS]
             used = sorted({name for _, _, sent in rows for name in sent} & set(names))
-            found = destination.read(route.model, [row[1] for row in rows], ["id", *used])
+            sums = ["checksum"] if route.files else []
+            found = destination.read(route.model, [row[1] for row in rows], ["id", *used, *sums])
+            files += sum(
+                1
+                for _, dest_id, sent in rows
+                if dest_id in found
+                for name in route.files
+                if (digest := _sha1(sent.get(name))) and found[dest_id]["checksum"] != digest
+            )
             missing += sum(1 for _, dest_id, _ in rows if dest_id not in found)
             links += sum(
                 1
@@ -41,9 +49,15 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
             problems.append(f"{route.name}: the ledger holds {here} records, {route.model} holds {there} with our key")
         if missing:
             problems.append(f"{route.name}: {missing} records are gone from {route.model}")
+        if files:
+            problems.append(f"{route.name}: {files} files of {route.model} are not those that were sent")
         if links:
             problems.append(f"{route.name}: {links} links of {route.model} are empty that were set")
     return counts, problems
+
+
+def _sha1(marker: object) -> str:
+    return str(marker.get("sha1") or "") if isinstance(marker, dict) else ""
 
 
 def _pages(work: Workspace, route: str) -> Iterator[list[tuple[str, int, dict[str, object]]]]:

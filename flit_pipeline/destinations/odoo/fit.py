@@ -27,8 +27,13 @@ MUST_GIVE = {
     "res.partner": ("name",),
     "calendar.event": ("name", "start", "stop", "partner_ids"),
     "mail.message": ("model", "res_id", "date", "message_type"),
+    "mail.activity": ("res_model_id", "res_id", "date_deadline"),
+    "ir.attachment": ("name", "res_model", "res_id"),
 }
 """What a create must name: required by the server, or filled with today and the API user when left out (tried)."""
+
+TAKEN_AT_CREATE = {("ir.attachment", "mimetype")}
+"""Marked readonly, and kept as sent (tried)."""
 
 MODEL_BESIDE = {"mail.message": "model", "ir.attachment": "res_model"}
 """Where the model stands that a many2one_reference points into."""
@@ -100,7 +105,7 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
             remedy = GONE_IN_19.get(name) or f"correct the name{_near(name, {*fields, *new})}, or add it under creates"
             yield at(f"does not exist in {route.model}; {remedy}")
             continue
-        if fact.get("readonly"):
+        if fact.get("readonly") and (route.model, name) not in TAKEN_AT_CREATE:
             why = "is kept by Odoo itself" if fact.get("store", True) else "is computed"
             yield at(f"{why} and cannot be written")
             continue
@@ -123,6 +128,11 @@ def _form(field: _Field) -> Iterator[str]:
         if form not in POINTS[kind]:
             valid = " or ".join(", ".join(POINTS[kind]).rsplit(", ", 1))
             yield f"is a {kind} and holds records; fill it with {valid}, not with {form}"
+    elif kind == "binary":
+        if form != "file":
+            yield f"holds a file; fill it with file, not with {form}"
+    elif form == "file":
+        yield f"is a {kind} and holds no file; a file goes into a binary field such as datas"
     elif kind not in PLAIN:
         yield f"is a {kind}, which this release does not write"
     elif form not in ("from", "const"):

@@ -48,7 +48,7 @@ def _fill(connection: sqlite3.Connection, registry: Registry, modules: tuple[str
     _insert(connection, registry, "ir.model.fields", _fields(registry))
     xmlids = ({"module": m, "name": n, "model": model, "res_id": r} for m, n, model, r in seed()["xmlids"])
     _insert(connection, registry, "ir.model.data", (one for one in xmlids if one["model"] in registry.models))
-    named = connection.execute("select id, model from \"ir.model\"").fetchall()
+    named = connection.execute('select id, model from "ir.model"').fetchall()
     _insert(connection, registry, "ir.model.data", (_xmlid_of_model(*one) for one in named))
     _insert(connection, registry, "ir.config_parameter", [{"key": "database.uuid", "value": str(uuid.uuid4())}])
 

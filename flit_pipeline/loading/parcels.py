@@ -1,0 +1,96 @@
+"""Files of records on their way: read when their batch is about to leave, checked against the source's own SHA-1.
+
+What the ledger keeps of a file is its name, its SHA-1 and its size, never its bytes; memory holds one batch of them.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flit_pipeline.destinations.base import Destination
+from flit_pipeline.errors import BadValue, RowRefused
+from flit_pipeline.loading.sender import Item
+from flit_pipeline.sources.files import FileSource
+from flit_pipeline.specs.migration_spec import FieldRule
+
+BATCH_BYTES = 12 << 20
+"""Bytes of files in one call: with base64 and both ends' copies about six times as much memory."""
+
+Rules = Mapping[str, FieldRule]
+"""Field -> rule of the ``file`` form."""
+
+
+@dataclass
+class Parcels:
+    """Cuts items into batches of bounded bytes and puts their files in."""
+
+    files: FileSource
+    destination: Destination
+    model: str
+    rules: Mapping[str, Rules]
+
+    def packed(self, items: Sequence[Item]) -> Iterator[list[Item] | tuple[Item, RowRefused]]:
+        """Batches ready to leave, and items whose file cannot go, each with the reason."""
+        batch: list[Item] = []
+        weight = 0
+        for item in items:
+            try:
+                ready, size = self._with_files(item)
+            except RowRefused as refused:
+                yield item, refused
+                continue
+            if batch and weight + size > BATCH_BYTES:
+                yield batch
+                batch, weight = [], 0
+            batch.append(ready)
+            weight += size
+        if batch:
+            yield batch
+
+    def _with_files(self, item: Item) -> tuple[Item, int]:
+        values, sent, size = dict(item.command.values), dict(item.intent.sent), 0
+        for name, rule in self.rules[item.intent.route].items():
+            marker: Any = values.get(name)
+            if not is_file(marker):
+                continue
+            try:
+                content, digest = self._read(name, marker)
+            except RowRefused as refused:
+                link = next((cell for cell in marker["$file"].values() if _is_link(cell)), None)
+                if refused.rule != "file_too_large" or rule.otherwise != "link" or link is None:
+                    raise
+                values = self.destination.linked(self.model, values, name, link)
+                sent[name] = {**marker, "link": True}
+                continue
+            values[name] = base64.b64encode(content).decode()
+            sent[name] = {**marker, "sha1": digest, "bytes": len(content)}
+            size += len(content)
+        return Item(replace(item.intent, sent=sent), replace(item.command, values=values)), size
+
+    def _read(self, name: str, marker: Mapping[str, Any]) -> tuple[bytes, str]:
+        handle = self.files.open(marker["$file"])
+        if handle is None:
+            raise BadValue(
+                "a file was to be moved and is not where its row says", rule="file_missing", column=name,
+                remedy="put it into the folder of files under the name that the row tells, and run again",
+            )  # fmt: skip
+        with handle:
+            content = b"".join(handle.chunks())
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        if marker["expected"] and marker["expected"].strip().lower() != digest:
+            raise BadValue(
+                "a file was read and its SHA-1 is not that of its row", rule="file_differs", column=name,
+                remedy="look whether the file was changed or cut off in the source, and run again",
+            )  # fmt: skip
+        return content, digest
+
+
+def is_file(value: Any) -> bool:
+    """True for the marker of a file in an image."""
+    return isinstance(value, dict) and "$file" in value
+
+
+def _is_link(cell: Any) -> bool:
+    return isinstance(cell, str) and cell.startswith(("http://", "https://"))
