@@ -11,6 +11,10 @@ Image = dict[str, Any]
 """Field -> value in the destination's wire form (JSON)."""
 
 
+Fact = dict[str, Any]
+"""What a field is, in JSON: type, relation, required, readonly, keys of its selection."""
+
+
 @dataclass(frozen=True)
 class SchemaPlan:
     """What this migration would add to the destination. ``lines``: for a person; empty: nothing to do."""
@@ -48,6 +52,12 @@ class Destination(Protocol):
         """Create the planned schema and warm the server up. Safe to repeat after a kill.
 
         ``note`` is told what is planned before it is made, and what stands after.
+        """
+
+    def fingerprints(self, migration: Migration) -> dict[str, Fact]:
+        """Facts of every ``model.field`` the spec uses, as they are once the plan is applied; {} where there is none.
+
+        Applying the plan must not change them: a person approves them before, and the writers compare after.
         """
 
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:

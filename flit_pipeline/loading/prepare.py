@@ -7,6 +7,7 @@ from sqlalchemy import delete, insert
 from flit_pipeline.destinations.base import SchemaPlan
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger.tables import schema_object
+from flit_pipeline.loading import approval
 from flit_pipeline.loading.stage import Writable, writing
 from flit_pipeline.workspace import Workspace
 
@@ -30,8 +31,12 @@ def preflight(work: Workspace, destination: Writable) -> None:
 
 
 def prepare(work: Workspace, destination: Writable) -> Prepared:
-    """Make the destination ready. Safe to repeat: what stands is not made again."""
+    """Make the destination ready. Safe to repeat: what stands is not made again.
+
+    Raises PreflightFailed, NotApproved.
+    """
     preflight(work, destination)
+    approval.require(work, destination, "schema")
     with writing(work, destination):
         plan = destination.plan(work.migration)
         destination.apply(work.migration, plan, lambda pairs, state: _note(work, pairs, state))

@@ -7,6 +7,7 @@ from typing import Protocol
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
+from flit_pipeline.loading import approval
 from flit_pipeline.loading.loader import RouteLoader, Row
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
@@ -56,7 +57,11 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
 
 
 def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadCounts]:
-    """Load all routes of a model in lineage order, then once more those with refs into their own cycle."""
+    """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
+
+    Raises NotApproved before anything is written, whoever called.
+    """
+    approval.require(work, destination, "full")
     window = windows.current(work.store)
     missing = destination.plan(work.migration).lines
     if missing:

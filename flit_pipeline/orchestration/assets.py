@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from flit_pipeline.loading.approval import require, state
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.stage import load_model
 from flit_pipeline.orchestration.border import safely
@@ -22,6 +23,7 @@ from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.reconcile import reconcile
 
 STAGE_TAG = "flit/stage"
+APPROVAL = "approval"
 
 
 def key(migration: str, *parts: str) -> dg.AssetKey:
@@ -34,6 +36,7 @@ def assets_of(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]
     return [
         *(_source(opener, migration, name) for name in migration.objects),
         *(_mapped(opener, migration, model) for model in migration.order_of_models),
+        _approval(opener, migration),
         _schema(opener, migration),
         *(_loaded(opener, migration, model) for model in migration.order_of_models),
         _reconciliation(opener, migration),
@@ -90,10 +93,34 @@ def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
     return mapped
 
 
+def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    """The gate as an asset: it stops a run at its root. Those that write ask again, so it is no way around them."""
+
+    @dg.asset(
+        key=key(migration.name, APPROVAL), group_name=migration.name,
+        description="What a person has accepted with `flit-pipeline approve`: scopes, times, spec; names stay out",
+    )  # fmt: skip
+    def approval(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        with (
+            safely(context, opener.alive()),
+            opener.workspace(migration.name) as work,
+        ):
+            if context.run.tags.get(STAGE_TAG) == "full":
+                with opener.destination(work) as destination:
+                    require(work, destination, "full")
+            metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}
+            for one in state(work):
+                metadata |= {f"{one['scope']} at": one["at"], f"{one['scope']} spec": one["spec"]}
+            return dg.MaterializeResult(metadata=metadata)
+
+    return approval
+
+
 def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     @dg.asset(
         key=key(migration.name, migration.file.destination, "schema"), group_name=migration.name,
         kinds={migration.file.destination}, pool=f"write_{migration.file.destination}",
+        deps=[key(migration.name, APPROVAL)],
         description="Fields and models this migration adds to the destination",
     )  # fmt: skip
     def schema(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -117,6 +144,7 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
     @dg.asset(
         key=key(migration.name, destination_name, model), group_name=migration.name, kinds={destination_name},
         deps=[
+            key(migration.name, APPROVAL),
             key(migration.name, "mapped", model),
             key(migration.name, destination_name, "schema"),
             *(key(migration.name, destination_name, other) for other in sorted(pointed)),

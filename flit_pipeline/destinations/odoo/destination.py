@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flit_pipeline.destinations.base import LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import lookups, preflight, schema, values
+from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
+from flit_pipeline.destinations.odoo import fingerprint, lookups, preflight, schema, values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
@@ -43,6 +43,10 @@ class OdooDestination:
         """Create the planned schema and warm the server up."""
         schema.apply(self.client, migration, plan, note)
         self._types.clear()
+
+    def fingerprints(self, migration: Migration) -> dict[str, Fact]:
+        """Facts of every field the spec uses, as after the plan."""
+        return fingerprint.fingerprints(self.client, migration)
 
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
         """Ids of existing records."""
