@@ -144,4 +144,4 @@ def _said(then: object, now: object) -> str:
         lost, won = Counter(then) - Counter(now), Counter(now) - Counter(then)
         signs = [*(f"without {one}" for one in sorted(lost)), *(f"with {one}" for one in sorted(won))]
         return f"is now {', '.join(signs)}"
-    return f"was {then or 'none'}, is {now or 'none'}"
+    return f"was {'none' if then == '' else then}, is {'none' if now == '' else now}"
