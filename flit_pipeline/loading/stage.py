@@ -63,10 +63,10 @@ def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadC
     """
     approval.require(work, destination, "full")
     window = windows.current(work.store)
-    missing = destination.plan(work.migration).lines
-    if missing:
+    plan = destination.plan(work.migration)
+    if not plan.stands:
         raise PreflightFailed(
-            f"{model} was about to be loaded and the destination lacks schema", missing, remedy="run `prepare` first"
+            f"{model} was about to be loaded and the destination lacks schema", plan.lines, remedy="run `prepare` first"
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []

@@ -132,6 +132,9 @@ def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             prepared = prepare(work, destination)
             context.log.info(f"schema: {len(prepared.plan.models)} models, {len(prepared.plan.fields)} fields created")
             created = {"models created": len(prepared.plan.models), "fields created": len(prepared.plan.fields)}
+            for line in prepared.refused:
+                context.log.warning(line)
+            created |= {"pages made": len(prepared.plan.views), "refused": len(prepared.refused)}
             return dg.MaterializeResult(metadata={**created, "plan": dg.MetadataValue.md(_lines(prepared.plan.lines))})
 
     return schema

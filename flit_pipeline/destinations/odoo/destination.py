@@ -1,10 +1,10 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import fingerprint, lookups, preflight, schema, values
+from flit_pipeline.destinations.odoo import fingerprint, forms, lookups, preflight, schema, values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
@@ -43,6 +43,10 @@ class OdooDestination:
         """Create the planned schema and warm the server up."""
         schema.apply(self.client, migration, plan, note)
         self._types.clear()
+
+    def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: SchemaNote) -> list[str]:
+        """Pages on forms and external ids for what we made."""
+        return forms.place(self.client, migration, ours, note)
 
     def fingerprints(self, migration: Migration) -> dict[str, Fact]:
         """Facts of every field the spec uses, as after the plan."""
