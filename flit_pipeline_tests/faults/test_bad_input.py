@@ -209,10 +209,12 @@ def test_a_row_held_in_any_stage_is_told_by_its_ref_and_an_unknown_one_is_not(wo
     world.told(world.say("who", MIGRATION, "0" * 24), 1, ["is not known to this ledger", "FLIT_HOME"])
 
 
-HELPS: list[tuple[str, ...]] = [(), ("check",), ("run",), ("status",), ("who",), ("sandbox",), ("dev",)]
+HELPS: list[tuple[str, ...]] = [(), ("check",), ("run",), ("approve",), ("status",), ("who",), ("sandbox",), ("dev",)]
 WRONG: list[tuple[str, ...]] = [
     ("nonsense",), ("run",), ("run", "fuul", MIGRATION), ("run", "full"), ("status",), ("who", MIGRATION),
-    ("status", MIGRATION, "--nonsense"), ("sandbox", "oracle"),
+    ("status", MIGRATION, "--nonsense"), ("sandbox", "oracle"), ("approve", MIGRATION, "--for", "full"),
+    ("approve", MIGRATION, "--by", "A"), ("approve", MIGRATION, "--for", "all", "--by", "A"),
+    ("approve", MIGRATION, "--for", "full", "--by", "A"),
 ]  # fmt: skip
 
 

@@ -213,7 +213,7 @@ def at_terminal(run: PracticeRun, typed: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr + ended.stdout
 
 
-def test_the_name_stands_in_the_ledger_and_in_status_and_nowhere_else(run: PracticeRun) -> None:
+def test_the_name_stands_in_the_ledger_and_in_status_and_nowhere_else(story: Story, run: PracticeRun) -> None:
     """It is no patient's name, and still none of Dagster's business."""
     approvals = run.status()["approvals"]
     assert [(one["scope"], one["by"], one["spec_unchanged"]) for one in approvals] == [
@@ -221,6 +221,8 @@ def test_the_name_stands_in_the_ledger_and_in_status_and_nowhere_else(run: Pract
     ]  # fmt: skip
     assert APPROVER in run.flit("status", MIGRATION).ok().out
     words = [APPROVER.encode(), json.dumps(APPROVER).strip('"').encode()]
+    shown = story.ended["full"].last["metadata"]["approval"]
+    assert set(shown) == {"spec now", "schema at", "schema spec", "full at", "full spec"}
     kept = [path for path in (run.home / "dagster").rglob("*") if path.is_file()]
     assert kept
     assert [path.name for path in kept if any(word in path.read_bytes() for word in words)] == []
