@@ -99,9 +99,11 @@ def changed(then: Accepted, now: Accepted) -> Iterator[str]:
         yield f"it was given for the destination {then.destination}, this is {now.destination}"
     if then.spec_hash != now.spec_hash:
         yield from differences(then.parts, now.parts) or ["the grammar of the spec has changed with the program"]
-    if then.schema_print != now.schema_print:
-        for name in sorted(then.fields.keys() | now.fields.keys()):
-            yield from _field_changes(name, then.fields.get(name), now.fields.get(name))
+    elif then.fields.keys() != now.fields.keys():  # with the spec unchanged: a look-up's relation, or the program
+        yield from (f"{name} is used now and was not" for name in sorted(now.fields.keys() - then.fields.keys()))
+        yield from (f"{name} was used and is no longer" for name in sorted(then.fields.keys() - now.fields.keys()))
+    for name in sorted(then.fields.keys() & now.fields.keys()):
+        yield from _field_changes(name, then.fields[name], now.fields[name])
 
 
 def state(work: Workspace) -> list[dict[str, object]]:
@@ -125,9 +127,8 @@ def _present(work: Workspace, destination: Destination) -> Accepted:
     )  # fmt: skip
 
 
-def _field_changes(name: str, then: Fact | None, now: Fact | None) -> Iterator[str]:
-    """A field that one side does not use is a change of the spec, and told as one."""
-    if then is None or now is None or then == now:
+def _field_changes(name: str, then: Fact, now: Fact) -> Iterator[str]:
+    if then == now:
         return
     if not now:
         yield f"{name} is gone from the destination"

@@ -116,6 +116,16 @@ def test_a_field_that_is_gone_is_named(work: Workspace) -> None:
     assert refusal(work, gone) == ["res.partner.x_gender is gone from the destination"]
 
 
+def test_a_field_that_the_same_spec_did_not_use_is_named(work: Workspace) -> None:
+    """A look-up's relation points elsewhere, or a new release needs a field more."""
+    approved(work, Odoo())
+    other = Odoo()
+    other.facts = {"res.partner.x_sex": GENDER}
+    assert refusal(work, other) == [
+        "res.partner.x_sex is used now and was not", "res.partner.x_gender was used and is no longer",
+    ]  # fmt: skip
+
+
 def test_an_approval_of_each_database_stands_for_itself(work: Workspace) -> None:
     """The test database may be approved again and again while the practice's own stays as it was accepted."""
     practice, trial = Odoo("odoo/u-1/practice"), Odoo("odoo/u-2/trial")
