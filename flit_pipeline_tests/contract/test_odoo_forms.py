@@ -104,6 +104,18 @@ def test_no_module_was_installed_that_somebody_could_uninstall(odoo: OdooUnderTe
     assert odoo.sql("select count(*) from ir_module_module where name = 'flit_pipeline'") == [(0,)]
 
 
+def test_the_upgrade_of_a_module_of_that_name_would_remove_nothing(odoo: OdooUnderTest, story: dict[str, Any]) -> None:
+    """At its end Odoo removes whatever has an external id of the module and does not stand in the module's files."""
+    before = snapshot(odoo)
+    odoo.odoo_shell(
+        "env.registry.loaded_xmlids = set()\n"
+        "env['ir.model.data']._process_end(['flit_pipeline'])\n"
+        "env.cr.commit()\nprint('done')\n"
+    )
+    assert snapshot(odoo) == before
+    assert odoo.sql("select count(*) from ir_model_fields where model = 'res.partner' and name = 'x_birth_date'")[0][0]
+
+
 def test_a_second_time_changes_nothing(odoo: OdooUnderTest, story: dict[str, Any], migration: Migration) -> None:
     there, ledger, before = story["there"], story["ledger"], snapshot(odoo)
     plan = there.plan(migration)
