@@ -3,12 +3,15 @@
 Shares no code with the program: folding and numbers are the sandbox's own, faults are those it planted.
 """
 
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from flit_pipeline.sandbox.dr_dentes.turkish import fold
 from flit_pipeline_tests.practice_run import KEYS, PracticeRun, source_rows
 
+ISTANBUL = ZoneInfo("Europe/Istanbul")
 REFUSED = ("invalid_date", "missing_last_name", "unknown_status")
 
 
@@ -28,7 +31,21 @@ def expected_ids(run: PracticeRun) -> dict[str, set[str]]:
         if not blocked(row) and (row["patient_id"] is None or row["patient_id"] in patients)
     }
     notes = {str(row["note_id"]) for row in source_rows(run, "clinical_note") if row["patient_id"] in patients}
+    plans = {str(row["plan_id"]): row for row in source_rows(run, "treatment_plan")}
+    items = [row for row in source_rows(run, "plan_line") if plans[str(row["plan_id"])]["patient_id"] in patients]
+    open_items = {str(row["line_id"]) for row in items if pending(run, row, plans[str(row["plan_id"])])}
+
+    def of_patients(name: str, key: str) -> set[str]:
+        rows = (row for row in source_rows(run, name) if row["patient_id"] in patients)
+        return {str(row[key]) for row in rows} - planted(answer, name)
+
     return {
+        "treatment": of_patients("treatment", "treatment_id"),
+        "treatment_plan": of_patients("treatment_plan", "plan_id"),
+        "plan_item_pending": open_items,
+        "plan_item": {str(row["line_id"]) for row in items} - open_items,
+        "appointment_log": visits - planted(answer, "appointment"),
+        "invoice": of_patients("invoice", "invoice_id"),
         "practice_location": {str(row["location_id"]) for row in source_rows(run, "location")},
         "patient": patients,
         "appointment": visits - planted(answer, "appointment"),
@@ -42,8 +59,32 @@ def expected_keys(run: PracticeRun) -> dict[str, set[str]]:
 
 
 def expected_carriers(run: PracticeRun) -> int:
-    """Distinct carriers on the cards of patients that are not refused."""
-    return int(run.truth()["expected"]["carriers_distinct_sound"])
+    """Distinct carriers on the cards of patients that are not refused, and payers of policies."""
+    refused = planted(run.truth(), "patient", *REFUSED)
+    cards = (row for row in source_rows(run, "patient") if str(row["patient_id"]) not in refused)
+    named = [row["insurance_carrier_name"] for row in cards]
+    named += [row["payer_name"] for row in source_rows(run, "insurance_policy")]
+    return len({fold(str(name)) for name in named if name})
+
+
+def pending(run: PracticeRun, item: dict[str, Any], plan: dict[str, Any]) -> bool:
+    """True for an item that is still to be done and not overdue by more than two years."""
+    today = run.sandbox.clock().astimezone(ISTANBUL).date()
+    planned = day(plan["planned_on"]) if plan["planned_on"] else today
+    recent = planned >= today.replace(year=today.year - 2)
+    return (item["status"] or "proposed") == "proposed" and plan["status"] != "rejected" and recent
+
+
+def day(cell: Any) -> date:
+    """A date as the source writes it."""
+    text = str(cell)
+    return date.fromisoformat(text) if "-" in text else datetime.strptime(text, "%d.%m.%Y").date()  # noqa: DTZ007
+
+
+def of_refused_patients(run: PracticeRun, name: str) -> list[dict[str, Any]]:
+    """Rows of an object whose patient was refused, or is none."""
+    patients = expected_ids(run)["patient"]
+    return [row for row in source_rows(run, name) if row["patient_id"] not in patients]
 
 
 def blocked(row: dict[str, Any]) -> bool:

@@ -27,7 +27,13 @@ KEYS = {
     "practice_location": ("res_partner", "dr_dentes/location/practice_location/"),
     "patient": ("res_partner", "dr_dentes/patient/patient/"),
     "appointment": ("calendar_event", "dr_dentes/appointment/appointment/"),
+    "plan_item_pending": ("mail_activity", "dr_dentes/plan_line/plan_item_pending/"),
     "clinical_note": ("mail_message", "dr_dentes/clinical_note/clinical_note/"),
+    "treatment": ("mail_message", "dr_dentes/treatment/treatment/"),
+    "treatment_plan": ("mail_message", "dr_dentes/treatment_plan/treatment_plan/"),
+    "plan_item": ("mail_message", "dr_dentes/plan_line/plan_item/"),
+    "appointment_log": ("mail_message", "dr_dentes/appointment/appointment_log/"),
+    "invoice": ("mail_message", "dr_dentes/invoice/invoice/"),
 }
 """Route -> table and beginning of its source keys, written down here so that a change of either is noticed."""
 

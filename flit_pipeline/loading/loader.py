@@ -1,4 +1,4 @@
-"""Loading one route: what to create, what to update, what to leave alone.
+"""Loading a stream of mapped records: what to create, what to update, what to leave alone.
 
 Every mapped record is resolved and compared with what was last sent; only real changes become commands. A second run
 over the same state sends nothing.
@@ -26,37 +26,40 @@ from flit_pipeline.specs.migration import BoundRoute, Migration
 FIRST = 100
 
 Row = Mapping[str, str]
-"""A row of mapped/<route>: key, key_ref, hash, image (JSON)."""
+"""A row of mapped/<route>: key, key_ref, hash, place, image (JSON); and its route."""
 
 
-class RouteLoader:
-    """Loads the mapped rows of one route into one destination model."""
+class Loader:
+    """Loads the mapped rows of one route, or of several in one stream, into one destination model."""
 
     def __init__(
-        self, migration: Migration, store: Store, destination: Destination, window: int, route: BoundRoute,
+        self, migration: Migration, store: Store, destination: Destination, window: int, routes: Sequence[BoundRoute],
         beat: Callable[[], None], resolver: Resolver,
     ) -> None:  # fmt: skip
-        self._store, self._destination, self._window, self._route = store, destination, window, route
+        self._store, self._destination, self._window = store, destination, window
+        self._model = routes[0].model
         self._size = migration.file.batch_size
         self._resolver = resolver
         self._beat = beat
         names = list(migration.routes)
-        self._later = frozenset(names[names.index(route.name) :])
-        self.counts = LoadCounts(route.name)
+        self._later = frozenset(names[min(names.index(route.name) for route in routes) :])
+        self.counts = {route.name: LoadCounts(route.name) for route in routes}
 
-    def load(self, rows: Iterator[Row], *, last: bool = False) -> LoadCounts:
+    def load(self, rows: Iterator[Row], *, last: bool = False) -> list[LoadCounts]:
         """Load all rows. ``last``: every record that can exist does, so an open ref is refused, not deferred."""
         if last:
             self._later = frozenset()
         for stage in ("load", "conflict"):
-            refused.replace(self._store, self._window, stage, [], route=self._route.name)
-        sender = Sender(self._store, self._destination, self._window, self._route.model, self._route.name, self._beat)
+            for name in self.counts:
+                refused.replace(self._store, self._window, stage, [], route=name)
+        sender = Sender(self._store, self._destination, self._window, self._model, self._beat)
         with _few_collections():
             self._send_all(sender, rows)
-        self.counts.batches = sender.sent
-        self.counts.quarantined += len(sender.refusals)
-        self.counts.created -= len(sender.refusals)
-        return self.counts
+        next(iter(self.counts.values())).batches = sender.sent
+        for name in sender.refusals:
+            self.counts[name].quarantined += 1
+            self.counts[name].created -= 1
+        return list(self.counts.values())
 
     def _send_all(self, sender: Sender, rows: Iterator[Row]) -> None:
         creates: list[Item] = []
@@ -81,40 +84,43 @@ class RouteLoader:
     def _sort(self, chunk: Sequence[Row]) -> tuple[list[Item], list[Item]]:
         """Records to create and records to update."""
         images = [json.loads(row["image"]) for row in chunk]
-        known = records.known(self._store, self._route.name, [row["key_ref"] for row in chunk])
+        known: dict[str, Known] = {}
+        for name in self.counts:
+            known |= records.known(self._store, name, [row["key_ref"] for row in chunk if row["route"] == name])
         self._resolver.prepare(images)
         creates: list[Item] = []
         changed: list[tuple[Row, dict[str, Any], str, Known]] = []
         held: list[Refusal] = []
         for row, image in zip(chunk, images, strict=True):
-            self.counts.mapped += 1
+            counts = self.counts[row["route"]]
+            counts.mapped += 1
             try:
-                values, deferred = self._resolver.resolve(self._route.model, image, later=self._later)
+                values, deferred = self._resolver.resolve(self._model, image, later=self._later)
             except BadValue as bad:
                 held.append(self._refusal(row, image, bad))
+                counts.quarantined += 1
                 continue
-            self.counts.deferred += len(deferred)
+            counts.deferred += len(deferred)
             digest = self._digest(values)
             there = known.get(row["key_ref"])
             if there is None:
-                intent = Intent(self._route.name, row["key"], row["key_ref"], "create", digest, values)
+                intent = Intent(row["route"], row["key"], row["key_ref"], "create", digest, values)
+                counts.created += 1
                 creates.append(Item(intent, Command(row["key"], values)))
             elif there.sent_hash == digest:
-                self.counts.unchanged += 1
+                counts.unchanged += 1
             else:
                 changed.append((row, values, digest, there))
         if held:
             with self._store.write() as connection:
                 refused.put(connection, self._store, self._window, held)
-            self.counts.quarantined += len(held)
-        self.counts.created += len(creates)
         return creates, self._updates(changed)
 
     def _updates(self, changed: Sequence[tuple[Row, dict[str, Any], str, Known]]) -> list[Item]:
         """Three-way: base is what we saw, mine the new image, theirs the destination now."""
         if not changed:
             return []
-        model, destination = self._route.model, self._destination
+        model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
         fields = sorted({name for _, values, _, _ in changed for name in values})
         now = destination.read(model, [known.dest_id for *_, known in changed], fields)
@@ -135,12 +141,12 @@ class RouteLoader:
                 digest = self._digest(values)
             if not merged.values:
                 if not (merged.conflicts or merged.gone):
-                    records.same(self._store, self._route.name, row["key_ref"], digest)
-                    self.counts.unchanged += 1
+                    records.same(self._store, row["route"], row["key_ref"], digest)
+                    self.counts[row["route"]].unchanged += 1
                 continue
-            self.counts.updated += 1
+            self.counts[row["route"]].updated += 1
             intent = Intent(
-                self._route.name, row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
+                row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
             items.append(Item(intent, Command(row["key"], merged.values, known.dest_id)))
         return items
@@ -151,19 +157,19 @@ class RouteLoader:
     def _keep(self, row: Row, names: Sequence[str], known: Known, *, gone: bool) -> None:
         rule = "deleted_in_destination" if gone else "edited_in_destination"
         remedy = "decide in the CRM: keep the edit, or clear it there and run again"
+        route = row["route"]
         held = [
-            Refusal("conflict", self._route.name, row["key_ref"], rule, remedy, {"id": known.dest_id}, name,
-                    self._route.name)
+            Refusal("conflict", route, row["key_ref"], rule, remedy, {"id": known.dest_id}, name, route)
             for name in names
         ]  # fmt: skip
         with self._store.write() as connection:
             refused.put(connection, self._store, self._window, held)
-            records.keep(connection, self._route.name, row["key_ref"], known.sent_hash, self._window)
-        self.counts.conflict_kept += 1
+            records.keep(connection, route, row["key_ref"], known.sent_hash, self._window)
+        self.counts[route].conflict_kept += 1
 
     def _refusal(self, row: Row, image: dict[str, Any], bad: BadValue) -> Refusal:
         content = {"key": row["key"], "image": image}
-        name = self._route.name
+        name = row["route"]
         return Refusal("load", name, row["key_ref"], bad.rule, bad.remedy, content, bad.column, name)
 
 

@@ -44,13 +44,12 @@ class _Flight:
 
 @dataclass
 class Sender:
-    """Sends the batches of one route. ``beat``: renews the lease between batches."""
+    """Sends batches of one model. ``beat``: renews the lease between batches. ``refusals``: their routes."""
 
     store: Store
     destination: Destination
     window: int
     model: str
-    route: str
     beat: Callable[[], None]
     refusals: list[str] = field(default_factory=list)
     sent: int = 0
@@ -79,7 +78,8 @@ class Sender:
             fences.add(self.store, _again(lambda: self.destination.fences(POOL)))  # a lost pool is swept later
             free = fences.free(self.store)
         intents = [item.intent for item in items]
-        uuid = batches.begin(self.store, self.window, self.model, self.route, free[0], intents)
+        routes = " ".join(sorted({intent.route for intent in intents}))
+        uuid = batches.begin(self.store, self.window, self.model, routes, free[0], intents)
         commands = [item.command for item in items]
         future = self._thread.submit(self.destination.send, self.model, free[0], commands, self._read_back(items))
         self.sent += 1
@@ -107,7 +107,7 @@ class Sender:
             if attempt < RESENDS:
                 flight = self._take_off(flight.items)
         raise OutcomeUnknown(
-            f"a batch of {len(flight.items)} {self.route} records was sent {RESENDS} times and did not arrive",
+            f"a batch of {len(flight.items)} {self.model} records was sent {RESENDS} times and did not arrive",
             remedy="check the server and the network between, then run the same command again",
         )
 
@@ -132,11 +132,11 @@ class Sender:
     def _hold(self, item: Item, refusal: DestinationRefused) -> None:
         intent = item.intent
         content = {"key": intent.key, "image": intent.sent}
-        held = Refusal("load", self.route, intent.key_ref, refusal.rule, refusal.remedy, content, refusal.column,
-                       self.route)  # fmt: skip
+        held = Refusal("load", intent.route, intent.key_ref, refusal.rule, refusal.remedy, content, refusal.column,
+                       intent.route)  # fmt: skip
         with self.store.write() as connection:
             refused.put(connection, self.store, self.window, [held])
-        self.refusals.append(intent.key_ref)
+        self.refusals.append(intent.route)
 
 
 def settle(store: Store, destination: Destination) -> dict[str, int]:

@@ -1,18 +1,21 @@
 """Loading one destination model, with everything around it: lease, verdicts of killed runs, second pass, sweep."""
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Protocol
 
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval
-from flit_pipeline.loading.loader import RouteLoader, Row
+from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.results import LoadCounts
+from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
 
 
@@ -59,6 +62,7 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
 def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadCounts]:
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
 
+    Routes of a model with ``one_stream`` load together, in the order of their ``order`` columns.
     Raises NotApproved before anything is written, whoever called.
     """
     approval.require(work, destination, "full")
@@ -70,22 +74,31 @@ def load_model(work: Workspace, destination: Writable, model: str) -> list[LoadC
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []
+    routes = list(work.migration.routes_of(model))
+    streams = [routes] if work.migration.models[model].one_stream else [[route] for route in routes]
     with writing(work, destination):
         for last in (False, True):
-            for route in work.migration.routes_of(model):
-                if last and not any(c.route == route.name and c.deferred for c in results):
+            for stream in streams:
+                names = {route.name for route in stream}
+                if last and not any(c.route in names and c.deferred for c in results):
                     continue
-                loader = RouteLoader(
-                    work.migration, work.store, destination, window.id, route, destination.lease.beat, resolver
+                loader = Loader(
+                    work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver
                 )
-                counts = loader.load(_rows(work, route.name), last=last)
+                counts = loader.load(_rows(work, stream), last=last)
                 if not last:
-                    results.append(counts)
+                    results += counts
             sweep(work.store, destination)
         sweep(work.store, destination, all_of_them=True)
     return results
 
 
-def _rows(work: Workspace, route: str) -> Iterator[Row]:
+def _rows(work: Workspace, stream: Sequence[BoundRoute]) -> Iterator[Row]:
+    """Rows of the routes, each in its own order, merged by their places."""
+    return heapq.merge(*(_rows_of(work, route.name) for route in stream), key=itemgetter("place"))
+
+
+def _rows_of(work: Workspace, route: str) -> Iterator[Row]:
     for batch in work.staging.batches("mapped", route, rows=work.migration.file.batch_size):
-        yield from batch.to_pylist()
+        for row in batch.to_pylist():
+            yield {**row, "route": route}

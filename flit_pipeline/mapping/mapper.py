@@ -21,14 +21,20 @@ from flit_pipeline.specs.source_spec import Locale
 RowId = tuple[str, str]
 """(source object, row id)."""
 
+LAST = "\U0010ffff"
+
 
 @dataclass
 class Mapped:
-    """One record of a route. ``rows``: the source rows it comes from, the first one leading."""
+    """One record of a route. ``rows``: the source rows it comes from, the first one leading.
+
+    ``place``: its ``order`` columns as one text that sorts as they do, empty cells last.
+    """
 
     key: str
     rows: list[RowId]
     image: dict[str, Any]
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class RouteMapper:
         except BadValue as bad:
             return Left(rows, "quarantined", bad.rule, bad.column, bad.remedy)
         self._seen.add(key)
-        return Mapped(key, rows, image)
+        return Mapped(key, rows, image, self._place(row))
 
     def _collapsed(self, batches: Iterable[Any]) -> Iterator[Mapped | Left]:
         groups: dict[str, Mapped] = {}
@@ -100,7 +106,7 @@ class RouteMapper:
                 except BadValue as bad:
                     yield Left(rows, "quarantined", bad.rule, bad.column, bad.remedy)
                     continue
-                groups[key] = Mapped(key, rows, image)
+                groups[key] = Mapped(key, rows, image, self._place(row))
         yield from groups.values()
 
     def _rows(self, row: dict[str, Any]) -> list[RowId]:
@@ -108,6 +114,10 @@ class RouteMapper:
         lead = self.route.lead
         names = [lead, *(name for name in self.route.objects if name != lead)]
         return [(name, str(one)) for name in names for one in row[f"_rows_{name}"] or [] if one is not None]
+
+    def _place(self, row: dict[str, Any]) -> str:
+        cells = (row[column] for column in self.route.route.order)
+        return "\x1f".join(LAST if cell is None else str(plain(cell)) for cell in cells)
 
     def _left(self, row: dict[str, Any], rows: list[RowId]) -> Left | None:
         if row["_skip"]:

@@ -1,6 +1,6 @@
 """From valid rows to the records of each route of a destination model, and the fate of every source row.
 
-    mapped/<route>   key, key_ref, hash, image (JSON), in the order of writing
+    mapped/<route>   key, key_ref, hash, place, image (JSON), in the order of writing
     fates/<route>    object, row_ref, key_ref, fate (mapped | merged | ignored | quarantined), rule
 
 Mapping always sees the whole current state, whatever the window has read.
@@ -20,7 +20,7 @@ from flit_pipeline.mapping.mapper import Left, Mapped, RouteMapper
 from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
 
-MAPPED = pa.schema([(name, pa.string()) for name in ("key", "key_ref", "hash", "image")])
+MAPPED = pa.schema([(name, pa.string()) for name in ("key", "key_ref", "hash", "place", "image")])
 FATES = pa.schema([(name, pa.string()) for name in ("object", "row_ref", "key_ref", "fate", "rule")])
 CHUNK = 5_000
 
@@ -40,7 +40,8 @@ def map_route(work: Workspace, window: Window, route: BoundRoute) -> MappedRoute
     held: list[Refusal] = []
     tables = {name: work.staging.read("valid", name, columns=_columns(work, name)) for name in route.query.objects}
     rejects = {name: reject.when for name, reject in route.route.reject.items()}
-    sql = route_query(route.sql, route.route.skip, rejects, route.route.order)
+    zone = work.migration.source.locale.zone
+    sql = route_query(route.sql_at(window.as_of, zone), route.route.skip, rejects, route.route.order)
     mapper = RouteMapper(work.migration, route, owner_emails(work))
     with (
         Engine(tables) as engine,
@@ -88,7 +89,7 @@ def _chunks(results: Iterator[Mapped | Left]) -> Iterator[list[Mapped | Left]]:
 def _record(work: Workspace, one: Mapped) -> dict[str, str]:
     image = json.dumps(one.image, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     digest = work.vault.digest(image.encode())
-    return {"key": one.key, "key_ref": work.vault.ref(one.key), "hash": digest, "image": image}
+    return {"key": one.key, "key_ref": work.vault.ref(one.key), "hash": digest, "place": one.place, "image": image}
 
 
 def _fates(work: Workspace, one: Mapped | Left) -> Iterator[dict[str, str]]:

@@ -51,8 +51,11 @@ class Query:
     objects: frozenset[str]
 
 
-def bind(sql: str, objects: Mapping[str, list[str]]) -> Query:
-    """Bind a query to the source objects (name -> columns). Raises QueryProblem."""
+def bind(sql: str, objects: Mapping[str, list[str]], *, front: int = 0) -> Query:
+    """Bind a query to the source objects (name -> columns). ``front``: lines in front of it that are not its own.
+
+    Raises QueryProblem.
+    """
     tree = _parsed(sql, "not SQL")
     if problems := list(query_problems(tree, objects)):
         raise QueryProblem(*problems)
@@ -61,7 +64,7 @@ def bind(sql: str, objects: Mapping[str, list[str]]) -> Query:
     try:
         bound = qualify(tree, schema=schema, dialect=DIALECT, quote_identifiers=False, identify=False)
     except SqlglotError as error:
-        raise QueryProblem(_unresolved(error, read)) from None
+        raise QueryProblem(_unresolved(error, read, front)) from None
     root = build_scope(bound)
     if root is None or not isinstance(bound, exp.Query):
         raise QueryProblem("must be the name of a source object, or one select statement")
@@ -92,7 +95,7 @@ def _first_line(error: SqlglotError) -> str:
     return _TOKEN.sub(r"\1", _CLASS.sub(r"\1", str(error).splitlines()[0]))
 
 
-def _unresolved(error: SqlglotError, read: Mapping[str, list[str]]) -> str:
+def _unresolved(error: SqlglotError, read: Mapping[str, list[str]], front: int) -> str:
     """What sqlglot says of a column it cannot place, in our words; ``read``: the objects the query reads."""
     known = "; ".join(f"{name} has {', '.join(columns)}" for name, columns in read.items())
     if match := _UNKNOWN.match(str(error)):
@@ -100,7 +103,7 @@ def _unresolved(error: SqlglotError, read: Mapping[str, list[str]]) -> str:
     match = _UNRESOLVED.match(str(error))
     if match is None:
         return _first_line(error)
-    column, table, line = match.groups()
+    column, table, line = match.group(1), match.group(2), int(match.group(3)) - front
     if table:
         return f"'{table}.{column}' (line {line} of the query) is out of reach or does not exist; {known}"
     holders = [name for name, columns in read.items() if column in columns]

@@ -14,6 +14,7 @@ from typing import Any
 from flit_pipeline.errors import SpecError
 from flit_pipeline.mapping.transforms import TRANSFORMS, resolve
 from flit_pipeline.specs import rules
+from flit_pipeline.specs.compose import Part, at, composed, view_problems, with_views
 from flit_pipeline.specs.context import Context
 from flit_pipeline.specs.dry_run import engine_problems
 from flit_pipeline.specs.grammar import parse
@@ -34,13 +35,21 @@ ACCESS: Any = dict.fromkeys(("clock", "auth", "auth_header", "token_path", "toke
 
 @dataclass(frozen=True)
 class BoundRoute:
-    """A route with its query bound to the source objects and the refs it waits for."""
+    """A route with its query bound to the source objects, and the routes that it is composed of where others extend it.
+
+    ``lead``, ``objects``, ``refs``: see there.
+    """
 
     name: str
     model: str
     route: Route
     sql: str
     query: Query
+    parts: tuple[str, ...] = ()
+
+    def sql_at(self, as_of: str, zone: str) -> str:
+        """The query at the moment of a window."""
+        return at(self.sql, as_of, zone)
 
     @property
     def objects(self) -> list[str]:
@@ -78,6 +87,7 @@ class Migration:
         read = {name for route in self.routes.values() for name in route.query.objects}
         if self.file.owners:
             read.add(self.file.owners.object)
+        read |= self.file.rebuild.keys()
         return [name for name in self.source.objects if name in read]
 
     @property
@@ -154,13 +164,15 @@ def load(specs: Path, name: str) -> Migration:
     models, documents, broken = _read_models(folder, files)
     if source is None or broken or problems:
         raise SpecError(problems + broken)
-    routes, problems = _bind(source, models, documents)
+    if problems := _view_problems(file, source, head):
+        raise SpecError(problems)
+    routes, problems = _bind(file, source, models, documents)
     if problems:
         raise SpecError(problems)
     context = Context(file, head, source, models, documents, routes)
     if problems := rules.migration_problems(context) or list(engine_problems(context)):
         raise SpecError(problems)
-    return Migration(name, file, source, models, _in_order(routes), documents)
+    return Migration(name, file, source, models, _in_order(_composed(routes, source)), documents)
 
 
 def _read_source(specs: Path, file: MigrationFile, head: Document) -> tuple[SourceSpec | None, list[str]]:
@@ -200,8 +212,23 @@ def _read_models(folder: Path, files: list[Path]) -> tuple[dict[str, ModelFile],
     return models, documents, problems
 
 
+def _view_problems(file: MigrationFile, source: SourceSpec, head: Document) -> list[str]:
+    """What is wrong with the views, each read by itself."""
+    problems = [head.problem(("views", name), text) for name, text in view_problems(file.views, source.objects)]
+    columns = {name: thing.columns for name, thing in source.objects.items()}
+    before: dict[str, str] = {}
+    for name, text in file.views.items() if not problems else ():
+        sql, front = with_views(text, before)
+        try:
+            bind(sql, columns, front=front)
+        except QueryProblem as error:
+            problems += [head.problem(("views", name), problem) for problem in error.problems]
+        before[name] = text
+    return problems
+
+
 def _bind(
-    source: SourceSpec, models: Mapping[str, ModelFile], documents: Mapping[str, Document]
+    file: MigrationFile, source: SourceSpec, models: Mapping[str, ModelFile], documents: Mapping[str, Document]
 ) -> tuple[dict[str, BoundRoute], list[str]]:
     columns = {name: thing.columns for name, thing in source.objects.items()}
     routes: dict[str, BoundRoute] = {}
@@ -214,12 +241,34 @@ def _bind(
                 text = f"stands in {first} already; a route's name is unique in its migration"
                 problems.append(document.problem(("routes", name), text))
                 continue
-            sql = shorthand(route.rows, source) if route.rows in source.objects else route.rows.rstrip(";\n ")
+            written = shorthand(route.rows, source) if route.rows in source.objects else route.rows.rstrip(";\n ")
+            sql, front = with_views(written, file.views)
             try:
-                routes[name] = BoundRoute(name, model.model, route, sql, bind(sql, columns))
+                routes[name] = BoundRoute(name, model.model, route, sql, bind(sql, columns, front=front))
             except QueryProblem as error:
                 problems += [document.problem(("routes", name, "rows"), text) for text in error.problems]
     return routes, problems
+
+
+def _composed(routes: Mapping[str, BoundRoute], source: SourceSpec) -> dict[str, BoundRoute]:
+    """The routes that make records, each with what extends it."""
+    columns = {name: thing.columns for name, thing in source.objects.items()}
+    whole: dict[str, BoundRoute] = {}
+    for name, route in routes.items():
+        if route.route.extends is not None:
+            continue
+        parts = [_part(other) for other in routes.values() if other.route.extends == name]
+        if parts:
+            sql, record = composed(_part(route), parts)
+            names = (name, *(part.name for part in parts))
+            whole[name] = BoundRoute(name, route.model, record, sql, bind(sql, columns), names)
+        else:
+            whole[name] = route
+    return whole
+
+
+def _part(route: BoundRoute) -> Part:
+    return Part(route.name, route.route, route.sql, list(route.query.outputs))
 
 
 def shorthand(rows: str, source: SourceSpec) -> str:

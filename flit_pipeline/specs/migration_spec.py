@@ -30,13 +30,19 @@ class Owners(Strict):
 
 
 class MigrationFile(Strict):
-    """``migration.yaml``. ``ignored_objects``: source objects without a route, each with the reason."""
+    """``migration.yaml``. ``ignored_objects``: source objects without a route, each with the reason.
+
+    ``views``: queries that several routes read by name; a view may read those that stand before it.
+    ``rebuild``: source object -> row of the seed that does not move and is exported as a rebuild reference.
+    """
 
     title: Text
     source: Name
     destination: Literal["odoo", "dynamics"]
     owners: Owners | None = None
+    views: dict[Name, Text] = Field(default_factory=dict)
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
+    rebuild: dict[str, Text] = Field(default_factory=dict)
     batch_size: Count = 1000
 
 
@@ -188,10 +194,11 @@ class Route(Strict):
     ``rows``: a source object's name, or SQL whose ``_rows_<object>`` columns name the source rows of each record.
     ``key``: see RouteKey. ``collapse``: several rows of one key become one record. ``skip``: rule name -> SQL
     condition; rows leave only by a named rule. ``order``: columns that fix the order of writing, and which row of a
-    collapsed record is the first.
+    collapsed record is the first. ``extends``: another route of the file, to whose records this one brings fields.
     """
 
     seed: str | None = None
+    extends: str | None = None
     rows: Text
     key: Annotated[RouteKey, BeforeValidator(_as_key)]
     collapse: Switch = False
@@ -203,6 +210,12 @@ class Route(Strict):
     @model_validator(mode="after")
     def _collapses(self) -> "Route":
         found: list[tuple[Where, str]] = []
+        if self.extends is not None:
+            whole = {"collapse": self.collapse, "skip": self.skip, "reject": self.reject, "order": self.order}
+            text = "does not stand with extends: the extended route decides which records there are"
+            found += [((name,), text) for name, given in whole.items() if given]
+            if self.key.via:
+                found.append((("key",), "does not stand with extends: name the key columns of the extended route"))
         if self.collapse and not self.order:
             found.append((("order",), "the key is missing: it says which of the collapsed rows is the first"))
         for name, rule in self.fields.items():
@@ -216,9 +229,14 @@ class Route(Strict):
 
 
 class ModelFile(Strict):
-    """One file per destination model. ``ignored``: object -> column -> reason it does not move."""
+    """One file per destination model. ``ignored``: object -> column -> reason it does not move.
+
+    ``one_stream``: the records of all routes are written in one order, that of their ``order`` columns, where the
+    destination sorts by the order of writing.
+    """
 
     model: Text
+    one_stream: Switch = False
     creates: dict[str, NewField] = Field(default_factory=dict)
     routes: dict[Name, Route]
     ignored: dict[str, dict[str, Text]] = Field(default_factory=dict)

@@ -9,18 +9,22 @@ from flit_pipeline.specs.source_spec import SourceSpec
 
 
 def every_object_is_decided(c: Context) -> Iterator[str]:
-    """An object has a route or stands in ignored_objects with its reason; a name that does not exist is refused."""
+    """An object has a route, or stands in ignored_objects or rebuild; a name that does not exist is refused."""
     routed = {name for route in c.routes.values() for name in route.objects}
     for name in c.source.objects:
-        if name not in routed and name not in c.file.ignored_objects:
+        if name not in routed and name not in {**c.file.ignored_objects, **c.file.rebuild}:
             text = f"object {name!r} has no route; add one, or ignore it with a reason"
             yield c.head.problem(("ignored_objects",), text)
         if name in routed and name in c.file.ignored_objects:
             yield c.head.problem(("ignored_objects", name), f"object {name!r} has a route and cannot be ignored")
-    for name in c.file.ignored_objects:
-        if name not in c.source.objects:
-            text = f"{name!r} is not a source object; valid: {listed(c.source.objects)}"
-            yield c.head.problem(("ignored_objects", name), text)
+        if name in c.file.rebuild and (name in routed or name in c.file.ignored_objects):
+            text = f"object {name!r} is routed or ignored and cannot be rebuilt as well"
+            yield c.head.problem(("rebuild", name), text)
+    for block, named in (("ignored_objects", c.file.ignored_objects), ("rebuild", c.file.rebuild)):
+        for name in named:
+            if name not in c.source.objects:
+                text = f"{name!r} is not a source object; valid: {listed(c.source.objects)}"
+                yield c.head.problem((block, name), text)
 
 
 def every_column_is_decided(c: Context) -> Iterator[str]:

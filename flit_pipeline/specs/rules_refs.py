@@ -11,8 +11,9 @@ def refs_exist(c: Context) -> Iterator[str]:
         for name, rule in route.route.fields.items():
             for target in rule.targets:
                 at = c.at(route, "fields", name)
-                if target not in c.routes:
-                    yield at(f"{target!r} is not a route; valid: {listed(list(c.routes))}")
+                if target not in c.routes or c.routes[target].route.extends is not None:
+                    valid = [n for n, r in c.routes.items() if r.route.extends is None]
+                    yield at(f"{target!r} is not a route; valid: {listed(valid)}")
                     continue
                 columns = c.routes[target].route.key.from_
                 if rule.key is not None and len(columns) > 1:

@@ -90,3 +90,16 @@ def via_problem(via: str, columns: int, locale: Locale) -> str:
     except ValueError as error:
         return f"{via!r}: an argument does not fit: {error}"
     return ""
+
+
+def streams_have_one_order(c: Context) -> Iterator[str]:
+    """Routes that are written in one stream are ordered by as many columns, and none points at another."""
+    for model in c.models.values():
+        routes = [route for route in c.routes.values() if route.model == model.model and model.one_stream]
+        for route in routes:
+            columns = {len(other.route.order) for other in routes}
+            if not route.route.order or len(columns) > 1:
+                yield c.at(route, "order")("one_stream needs an order of as many columns in every route of the file")
+            for name, rule in route.route.fields.items():
+                if {other.name for other in routes} & set(rule.targets):
+                    yield c.at(route, "fields", name)("one_stream does not stand with refs inside the file")

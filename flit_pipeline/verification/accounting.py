@@ -99,7 +99,7 @@ def _tables(work: Workspace, window: Window) -> dict[str, pa.Table]:
         if work.staging.exists("mapped", route)
     ]
     held = [{"object": name, "row_ref": ref} for name, ref in refused.refs(work.store, "validate")]
-    ignored = [{"object": name} for name in work.migration.file.ignored_objects]
+    ignored = [{"object": name} for name in (*work.migration.file.ignored_objects, *work.migration.file.rebuild)]
     ranks = [{"class": cls, "rank": rank} for rank, cls in enumerate(SOURCE_CLASSES)]
     return {
         "rows": pa.concat_tables(rows).rename_columns(["row_ref", "object"]),

@@ -21,7 +21,7 @@ from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.ledger import windows
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
-from flit_pipeline.loading.loader import RouteLoader, Row
+from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import sweep
@@ -109,7 +109,8 @@ class Bench:
 
     def rows(self, route: str) -> list[Row]:
         """Mapped rows of a route."""
-        return [row for batch in self.work.staging.batches("mapped", route) for row in batch.to_pylist()]
+        batches = self.work.staging.batches("mapped", route)
+        return [{**row, "route": route} for batch in batches for row in batch.to_pylist()]
 
     def compare(self, route: str, groups: int) -> None:
         """Both arms over every group, in turn, order reversed on odd groups."""
@@ -140,10 +141,10 @@ class Bench:
         window = windows.current(self.work.store)
         began = time.perf_counter()
         resolver = Resolver(self.work.migration, self.work.store, self.destination)
-        loader = RouteLoader(
-            self.work.migration, self.work.store, self.destination, window.id, bound, lambda: None, resolver
+        loader = Loader(
+            self.work.migration, self.work.store, self.destination, window.id, [bound], lambda: None, resolver
         )
-        counts = loader.load(_iterate(rows))
+        [counts] = loader.load(_iterate(rows))
         sweep(self.work.store, self.destination)
         took = time.perf_counter() - began
         if counts.created + counts.quarantined != len(rows):

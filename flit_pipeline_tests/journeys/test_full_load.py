@@ -17,6 +17,8 @@ from flit_pipeline_tests.expected import (
     assert_exactly_once,
     expected_carriers,
     expected_ids,
+    of_refused_patients,
+    pending,
     planted,
 )
 from flit_pipeline_tests.odoo.cache import wait_until
@@ -103,10 +105,23 @@ def test_source_rows_equal_the_sandboxs_own_count(loaded: Loaded) -> None:
     """The left side of the accounting must not come from the program's own memory."""
     answer = loaded.run.truth()["objects"]
     full = {one["name"]: one["whole"] for one in loaded.report["identities"]}
-    read = {name: answer[name]["rows"] for name in ("patient", "appointment", "clinical_note", "location", "provider")}
+    read = {name: one["rows"] for name, one in answer.items() if name != "document"}
     assert {name: count["source"] for name, count in loaded.report["source_counts"].items()} == read
     assert {name: count["read"] for name, count in loaded.report["source_counts"].items()} == read
     assert {name: full[f"{name} rows"] for name in read} == read
+
+
+HISTORY = ("treatment", "treatment_plan", "invoice")
+ACCOUNTS = ("billing_line", "invoice", "insurance_policy", "recall")
+
+
+def refused_items(run: PracticeRun) -> dict[tuple[str, str], int]:
+    """Plan items of refused patients, by the route that would have taken them."""
+    plans = {str(row["plan_id"]): row for row in of_refused_patients(run, "treatment_plan")}
+    items = [row for row in source_rows(run, "plan_line") if str(row["plan_id"]) in plans]
+    still_open = sum(pending(run, row, plans[str(row["plan_id"])]) for row in items)
+    counts = {"plan_item_pending": still_open, "plan_item": len(items) - still_open}
+    return {(route, "unresolved_ref"): count for route, count in counts.items() if count}
 
 
 def test_planted_faults_land_in_the_rules_the_answer_key_names(loaded: Loaded) -> None:
@@ -114,17 +129,25 @@ def test_planted_faults_land_in_the_rules_the_answer_key_names(loaded: Loaded) -
     answer = loaded.run.truth()
     counts, held = answer["expected"], loaded.run.held(loaded.report)
     bad_notes = len(planted(answer, "clinical_note", "unknown_patient"))
+    orphans = Counter({one: held.pop(one) for one in list(held) if one[1] == "no_patient"})
+    logs = {one: held.pop(one) for one in list(held) if one[0] == "appointment_log"}
+    assert logs == {("appointment_log", "unresolved_ref"): counts["appointments_of_refused_patients"]}
     assert held == Counter({
         ("patient", "malformed_date"): len(planted(answer, "patient", "invalid_date")),
         ("patient", "missing_required"): len(planted(answer, "patient", "missing_last_name")),
         ("patient", "unknown_value"): len(planted(answer, "patient", "unknown_status")),
-        ("appointment", "ambiguous_patient"): counts["appointments_ambiguous"],
-        ("appointment", "unknown_patient"): counts["appointments_unknown"],
-        ("appointment", "ends_before_start"): len(planted(answer, "appointment", "ends_before_start")),
+        ("appointment", "ambiguous_patient"): 2 * counts["appointments_ambiguous"],  # event and line in the chatter
+        ("appointment", "unknown_patient"): 2 * counts["appointments_unknown"],
+        ("appointment", "ends_before_start"): 2 * len(planted(answer, "appointment", "ends_before_start")),
         ("appointment", "unresolved_ref"): counts["appointments_of_refused_patients"],
         ("clinical_note", "unresolved_ref"): counts["rows_of_refused_patients"]["clinical_note"] + bad_notes,
         ("clinical_note", "unstorable_character"): len(planted(answer, "clinical_note", "nul_character")),
+        **{(name, "unresolved_ref"): len(of_refused_patients(loaded.run, name)) for name in HISTORY},
+        **refused_items(loaded.run),
     })  # fmt: skip
+    whole = {(name, "no_patient"): len(of_refused_patients(loaded.run, name)) for name in ACCOUNTS}
+    assert whole.items() <= orphans.items()
+    assert {name for name, _ in orphans - Counter(whole)} <= {"appointment", "treatment", "treatment_plan", "plan_line"}
     findings = {(one["column"], one["rule"]): one["rows"] for one in loaded.report["findings"]}
     assert findings == {
         ("national_id", "tckn"): len(planted(answer, "patient", "wrong_tckn")),
@@ -173,7 +196,7 @@ def test_carriers_of_all_spellings_are_one_record_each(loaded: Loaded) -> None:
 def test_records_and_links_taken_out_of_odoo_are_named(loaded: Loaded) -> None:
     """A reconciliation that cannot fail proves nothing: one record, one link, one attendee of three routes."""
     run, odoo = loaded.run, loaded.run.odoo
-    [[note]] = odoo.sql("select min(id) from mail_message where x_flit_key is not null")
+    [[note]] = odoo.sql("select min(id) from mail_message where x_flit_key like '%%/clinical_note/%%'")
     [[event]] = odoo.sql("select min(id) from calendar_event where x_flit_key is not null and active")
     [[patient, carrier]] = odoo.sql(
         "select id, x_insurance_carrier_id from res_partner where x_insurance_carrier_id is not null order by id limit 1"
@@ -219,7 +242,7 @@ def test_a_second_load_writes_nothing_and_is_alone(loaded: Loaded) -> None:
     assert write_dates(run.odoo) == before
     assert run.batches() == batches
     classes = {name for one in run.report()["identities"] for name in one["parts"]}
-    assert classes == {"unchanged", "quarantined", "ignored"}
+    assert classes == {"unchanged", "quarantined", "ignored", "merged"}
     assert_accounted_for(run)
 
 
@@ -227,8 +250,14 @@ def test_nobody_hears_of_the_load(loaded: Loaded) -> None:
     """Mails to two hundred patients cannot be called back; the sequence also counts what the mail queue deleted."""
     odoo = loaded.run.odoo
     after = side_effects(odoo)
-    notes = len(loaded.run.keys("clinical_note"))
-    assert after == {**loaded.before, "mail_message": loaded.before["mail_message"] + notes}
+    notes = sum(len(loaded.run.keys(route)) for route, (table, _) in KEYS.items() if table == "mail_message")
+    tasks = len(loaded.run.keys("plan_item_pending"))
+    [[followed]] = odoo.sql(
+        "select count(*) from (select distinct a.res_id, u.partner_id from mail_activity a"
+        " join res_users u on u.id = a.user_id where a.x_flit_key is not null) as pairs"
+    )  # Odoo makes whom a task is given to a follower of its patient
+    expected = {"mail_message": notes, "mail_activity": tasks, "mail_followers": followed}
+    assert after == {**loaded.before, **{table: loaded.before[table] + more for table, more in expected.items()}}
     assert odoo.sink.count == 0
 
 

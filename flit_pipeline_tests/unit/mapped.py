@@ -13,6 +13,8 @@ from flit_pipeline.validation.schema import arrow_schema
 from flit_pipeline_tests.bad_specs import BASE, MIGRATION
 
 Row = Mapping[str, Any]
+AS_OF = "2026-11-01T22:30:00+00:00"
+"""The window's moment: past midnight in Istanbul."""
 
 
 @cache
@@ -33,7 +35,7 @@ def mapped(
     bound = migration.routes[route]
     arrow = {name: _table(migration, name, tables.get(name, [])) for name in bound.query.objects}
     rejects = {name: reject.when for name, reject in bound.route.reject.items()}
-    sql = route_query(bound.sql, bound.route.skip, rejects, bound.route.order)
+    sql = route_query(bound.sql_at(AS_OF, migration.source.locale.zone), bound.route.skip, rejects, bound.route.order)
     with Engine(arrow) as engine:
         return list(RouteMapper(migration, bound, owners or {}).run(engine.stream(sql, what=route)))
 

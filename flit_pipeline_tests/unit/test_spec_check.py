@@ -21,12 +21,14 @@ def check(specs: Path, tmp_path: Path, *arguments: str) -> Result:
 def test_the_shipped_specs_pass(tmp_path: Path) -> None:
     result = check(SHIPPED, tmp_path)
     assert result.exit_code == 0, result.output
-    assert result.output.startswith(f"{NAME}: 5 routes into res.partner, calendar.event, mail.message; spec ")
+    assert result.output.startswith(
+        f"{NAME}: 11 routes into res.partner, calendar.event, mail.activity, mail.message; spec "
+    )
 
 
 MISTAKES = (
     ("calendar.event.yaml", "show_as: {const: busy}", "show_as: {const: occupied}"),
-    ("mail.message.yaml", 'author_id: {const: "false"}', 'author: {const: "false"}'),
+    ("mail.message.yaml", "x_note_type: {from: note_type}", "note_type: {from: note_type}"),
     ("res.partner.yaml", "vat: {from: tax_number}", "mobile: {from: tax_number}"),
 )
 
@@ -53,8 +55,8 @@ def test_all_problems_of_a_broken_copy_are_named_at_once(broken: tuple[Path, lis
     assert sorted(found) == [
         f"calendar.event.yaml:{event}: routes.appointment.fields.show_as: "
         "'occupied' is not one of its values: free, busy",
-        f"mail.message.yaml:{message}: routes.clinical_note.fields.author: "
-        "does not exist in mail.message; correct the name (did you mean author_id?), or add it under creates",
+        f"mail.message.yaml:{message}: routes.clinical_note.fields.note_type: "
+        "does not exist in mail.message; correct the name (did you mean x_note_type?), or add it under creates",
         f"res.partner.yaml:{partner}: routes.practice_location.fields.mobile: "
         "does not exist in res.partner; use phone, or a field of your own such as x_mobile",
     ]

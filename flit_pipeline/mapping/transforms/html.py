@@ -1,6 +1,7 @@
 """Text as HTML that a destination's sanitizer leaves alone: only ``<p>``, ``<br>`` and ``&amp; &lt; &gt; &nbsp;``."""
 
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
@@ -79,3 +80,25 @@ def html(values: tuple[Any, ...], locale: Locale, kind: str = "text") -> str:
         raise ValueError("html takes no argument, or 'rich'")
     text = text_of(values[0])
     return paragraphs(text_of_html(text) if kind == "rich" else text)
+
+
+@transform(revision=1, arity="many")
+def details(values: tuple[Any, ...], locale: Locale, *labels: str) -> str:
+    """Cells as lines ``Label: value`` of one paragraph of HTML; empty cells are left out.
+
+    ``details(Code, Tooth)``: one label a column, in their order; without labels the values alone.
+    """
+    if labels and len(labels) != len(values):
+        raise ValueError(f"details takes one label a column: {len(values)} columns, {len(labels)} labels")
+    fronts = [f"{label}: " for label in labels] or [""] * len(values)
+    lines = [front + text for front, value in zip(fronts, values, strict=True) if (text := _shown(value))]
+    return paragraphs("\n".join(lines))
+
+
+def _shown(value: Any) -> str:
+    """A cell for people's eyes: amounts keep two places and lose further zeros."""
+    text = text_of(value).strip()
+    if isinstance(value, Decimal) and "." in text:
+        whole, places = text.split(".")
+        return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+    return text

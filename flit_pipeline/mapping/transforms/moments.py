@@ -84,3 +84,9 @@ def decimal_text(values: tuple[Any, ...], locale: Locale, places: str = "") -> s
     text = format(number, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
+
+
+@transform(revision=1, arity="many", result="date")
+def latest_date(values: tuple[Any, ...], locale: Locale) -> date:
+    """The latest day among dates and moments, in the practice's own zone."""
+    return max(local_date(value, locale) for value in values if value is not None)
