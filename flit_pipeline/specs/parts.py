@@ -10,7 +10,19 @@ from flit_pipeline.specs.migration import Migration
 Parts = dict[str, str]
 """Place in the spec, ``file: key.key`` -> hash of what it means."""
 
-DEEPER = ("creates", "routes", "fields", "objects", "derived", "ignored", "ignored_objects", "skip", "reject")
+DEEPER = (
+    "creates",
+    "routes",
+    "fields",
+    "objects",
+    "derived",
+    "ignored",
+    "ignored_objects",
+    "skip",
+    "reject",
+    "views",
+    "rebuild",
+)
 """Keys below which every name is a place of its own."""
 
 
