@@ -191,13 +191,16 @@ def who(migration: str, ref: str) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.argument("system", type=click.Choice(["dr_dentes"]))
+@click.argument("system", type=click.Choice(["dr_dentes", "odoo"]))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(system: str, arguments: tuple[str, ...]) -> None:
-    """Start a local stand-in of a SYSTEM (--port N --patients N --seed N …; `-- --help` lists all)."""
-    from flit_pipeline.sandbox.dr_dentes.__main__ import main as dr_dentes
+    """Start a local stand-in of a SYSTEM, a source or a destination (--port N …; `-- --help` lists all)."""
+    if system == "odoo":
+        from flit_pipeline.sandbox.odoo.__main__ import main as stand_in
+    else:
+        from flit_pipeline.sandbox.dr_dentes.__main__ import main as stand_in
 
-    sys.exit(dr_dentes(list(arguments)))
+    sys.exit(stand_in(list(arguments)))
 
 
 @main.command()

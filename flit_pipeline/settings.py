@@ -15,13 +15,23 @@ from flit_pipeline.errors import SettingsError
 ODOO = ("FLIT_ODOO_URL", "FLIT_ODOO_DATABASE", "FLIT_ODOO_API_KEY")
 
 
+AUTH = {"bearer": ("TOKEN",), "api_key": ("TOKEN",), "basic": ("USER", "PASSWORD"), "oauth2": ("USER", "PASSWORD")}
+"""Kind of authentication in a source spec -> the variables that belong to the URL."""
+
+
 @dataclass(frozen=True)
 class SourceAccess:
-    """How a source is reached: REST (``url`` and ``token``), a folder of exports, or both."""
+    """How a source is reached: REST (``url`` and its credentials), a folder of exports, or both.
+
+    ``files``: folder of its attachments.
+    """
 
     url: str | None
     token: str | None
     exports: Path | None
+    user: str | None = None
+    password: str | None = None
+    files: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -79,23 +89,30 @@ class Settings:
             ) from None
         return folder
 
-    def source(self, system: str) -> SourceAccess:
-        """Access to a source. Raises SettingsError naming the variables when nothing or half of it is set."""
+    def source(self, system: str, auth: str = "bearer") -> SourceAccess:
+        """Access to a source. ``auth``: kind that its spec names.
+
+        Raises SettingsError naming the variables when nothing or half of it is set.
+        """
         prefix = f"FLIT_{system.upper()}_"
-        url, token = self._url(prefix + "URL"), self._text(prefix + "TOKEN") or None
-        folder = self.environment.get(prefix + "EXPORTS") or None
-        if url and not token:
-            raise SettingsError(f"{prefix}URL is set without {prefix}TOKEN", remedy=f"set {prefix}TOKEN as well")
-        if token and not url:
-            raise SettingsError(f"{prefix}TOKEN is set without {prefix}URL", remedy=f"set {prefix}URL as well")
-        if not url and not folder:
+        url = self._url(prefix + "URL")
+        secrets = {name: self._text(prefix + name) or None for name in AUTH[auth]}
+        exports, files = self._folder(prefix + "EXPORTS"), self._folder(prefix + "FILES")
+        missing = [prefix + name for name, value in secrets.items() if url and not value]
+        if missing:
+            names = " and ".join(missing)
+            raise SettingsError(f"{prefix}URL is set without {names}", remedy=f"set {names} as well")
+        for name, value in secrets.items():
+            if value and not url:
+                raise SettingsError(f"{prefix}{name} is set without {prefix}URL", remedy=f"set {prefix}URL as well")
+        if not url and not exports:
+            needed = ", ".join(prefix + name for name in AUTH[auth])
             raise SettingsError(
                 f"neither {prefix}URL nor {prefix}EXPORTS is set",
-                remedy=f"set {prefix}URL and {prefix}TOKEN (REST), or {prefix}EXPORTS (folder of CSV exports), or both",
+                remedy=f"set {prefix}URL and {needed} (REST), or {prefix}EXPORTS (folder of exports), or both",
             )
-        if folder and not Path(folder).is_dir():
-            raise SettingsError(f"{prefix}EXPORTS does not name a folder", remedy="set it to the folder of the exports")
-        return SourceAccess(url, token, Path(folder) if folder else None)
+        given = secrets.get
+        return SourceAccess(url, given("TOKEN"), exports, given("USER"), given("PASSWORD"), files)
 
     def odoo(self) -> OdooAccess:
         """Access to Odoo. Raises SettingsError naming what is missing."""
@@ -106,6 +123,12 @@ class Settings:
                 remedy=f"set {', '.join(ODOO)} (the key: Odoo, preferences, account security, new API key)",
             )
         return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self._text(n) for n in ODOO))
+
+    def _folder(self, name: str) -> Path | None:
+        value = self.environment.get(name) or None
+        if value and not Path(value).is_dir():
+            raise SettingsError(f"{name} does not name a folder", remedy=f"set {name} to a folder that is there")
+        return Path(value) if value else None
 
     def _text(self, name: str) -> str:
         """A value without the line end that a file or a copy leaves behind."""

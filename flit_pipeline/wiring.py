@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from flit_pipeline.destinations.odoo import facts, preflight
 from flit_pipeline.destinations.odoo.client import OdooClient
@@ -14,9 +14,12 @@ from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
 from flit_pipeline.mapping.keys import row_key
 from flit_pipeline.privacy import Vault
-from flit_pipeline.settings import Settings
+from flit_pipeline.settings import Settings, SourceAccess
 from flit_pipeline.sources.base import SourceReader
-from flit_pipeline.sources.csv_export import CsvReader
+from flit_pipeline.sources.exports import ExportReader
+from flit_pipeline.sources.file_folder import FolderFiles
+from flit_pipeline.sources.file_url import UrlFiles
+from flit_pipeline.sources.files import FileSource, FirstOf
 from flit_pipeline.sources.mixed import MixedReader
 from flit_pipeline.sources.rest import RestReader
 from flit_pipeline.specs.migration import Migration, load, names
@@ -96,9 +99,9 @@ class Wiring:
     @contextmanager
     def reader(self, migration: Migration) -> Iterator[SourceReader]:
         """Each object from its export where the folder holds one, else over REST."""
-        access = self._settings.source(migration.source.system)
-        files = CsvReader(migration.source, folder=access.exports) if access.exports else None
-        rest = RestReader(migration.source, base_url=access.url, token=access.token or "") if access.url else None
+        access = self._settings.source(migration.source.system, migration.source.auth)
+        files = ExportReader(migration.source, folder=access.exports) if access.exports else None
+        rest = RestReader(migration.source, base_url=access.url, **_credentials(access)) if access.url else None
         in_files = set(files.objects()) if files else set()
         chosen: dict[str, SourceReader] = {}
         for name, thing in migration.source.objects.items():
@@ -111,13 +114,35 @@ class Wiring:
             system = migration.source.system.upper()
             raise SettingsError(
                 f"no access path for {', '.join(missing)}: FLIT_{system}_EXPORTS holds no file of it",
-                remedy=f"put the export beside the others, or set FLIT_{system}_URL and FLIT_{system}_TOKEN",
+                remedy=f"put the export beside the others, or set FLIT_{system}_URL and its credentials",
             )
         reader = MixedReader(chosen)
         try:
             yield reader
         finally:
             reader.close()
+
+    @contextmanager
+    def files(self, migration: Migration, *, most: int | None = None) -> Iterator[FileSource]:
+        """Attachments: from the folder of files where it holds them, else from the URLs of the rows.
+
+        ``most``: bytes that one may have, None for any.
+        """
+        source = migration.source
+        access = self._settings.source(source.system, source.auth)
+        places: list[FileSource] = [FolderFiles(source.system, access.files, most=most)] if access.files else []
+        if access.url:
+            places.append(UrlFiles(source, base_url=access.url, most=most, **_credentials(access)))
+        if not places:
+            name = f"FLIT_{source.system.upper()}_"
+            raise SettingsError(
+                f"neither {name}FILES nor {name}URL is set", remedy=f"set {name}FILES to the folder of the attachments"
+            )
+        both = FirstOf(places)
+        try:
+            yield both
+        finally:
+            both.close()
 
     @contextmanager
     def destination(self, work: Workspace) -> Iterator[OdooDestination]:
@@ -135,6 +160,16 @@ class Wiring:
             yield destination
         finally:
             destination.close()
+
+
+class _Credentials(TypedDict):
+    token: str
+    user: str
+    password: str
+
+
+def _credentials(access: SourceAccess) -> _Credentials:
+    return {"token": access.token or "", "user": access.user or "", "password": access.password or ""}
 
 
 def row_of(work: Workspace, ref: str) -> str | None:

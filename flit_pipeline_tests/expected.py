@@ -3,6 +3,7 @@
 Shares no code with the program: folding and numbers are the sandbox's own, faults are those it planted.
 """
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
@@ -21,10 +22,14 @@ def planted(answer: dict[str, Any], name: str, *kinds: str) -> set[str]:
     return {key for kind in kinds or faults for key in faults[kind]}
 
 
-def expected_ids(run: PracticeRun) -> dict[str, set[str]]:
-    """Route -> ids of the source rows that must become a record. Carriers: see ``expected_carriers``."""
+def expected_ids(run: PracticeRun, sound: Collection[str] = ()) -> dict[str, set[str]]:
+    """Route -> ids of the source rows that must become a record. Carriers: see ``expected_carriers``.
+
+    ``sound``: patients planted as faulty and corrected since.
+    """
     answer = run.truth()
-    patients = {str(row["patient_id"]) for row in source_rows(run, "patient")} - planted(answer, "patient", *REFUSED)
+    refused = planted(answer, "patient", *REFUSED) - set(sound)
+    patients = {str(row["patient_id"]) for row in source_rows(run, "patient")} - refused
     visits = {
         str(row["appointment_id"])
         for row in source_rows(run, "appointment")
@@ -46,6 +51,7 @@ def expected_ids(run: PracticeRun) -> dict[str, set[str]]:
         "plan_item": {str(row["line_id"]) for row in items} - open_items,
         "appointment_log": visits - planted(answer, "appointment"),
         "invoice": of_patients("invoice", "invoice_id"),
+        "communication": of_patients("communication", "communication_id"),
         "practice_location": {str(row["location_id"]) for row in source_rows(run, "location")},
         "patient": patients,
         "appointment": visits - planted(answer, "appointment"),

@@ -34,6 +34,7 @@ KEYS = {
     "plan_item": ("mail_message", "dr_dentes/plan_line/plan_item/"),
     "appointment_log": ("mail_message", "dr_dentes/appointment/appointment_log/"),
     "invoice": ("mail_message", "dr_dentes/invoice/invoice/"),
+    "communication": ("mail_message", "dr_dentes/communication/communication/"),
 }
 """Route -> table and beginning of its source keys, written down here so that a change of either is noticed."""
 

@@ -41,7 +41,7 @@ class Page:
 class SourceReader(Protocol):
     """Reads the objects of one source system; raises AccessRefused for an object that it cannot read.
 
-    Implementations: rest.RestReader, csv_export.CsvReader, mixed.MixedReader (one of them per object).
+    Implementations: rest.RestReader, exports.ExportReader, mixed.MixedReader (one of them per object).
     """
 
     def stable_paging(self, object_name: str) -> bool:

@@ -6,30 +6,17 @@ and lets one open quote swallow the rest of the file.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
-from flit_pipeline.sources.csv_encoding import LONGEST, Lines
+from flit_pipeline.sources.csv_lines import LONGEST, Lines
+from flit_pipeline.sources.headers import Binding
+from flit_pipeline.sources.tables import Cells, Record
 
-Cells = list[str | None]
 Progress = str | Literal[True] | None
 """How a record stands after a line. True: it ends here; text: its last cell is open with this much so far; None: text
 stands behind a closing quote."""
 MOST_LINES_LOST = 1000
 """Lines that one broken record takes in at most, so that its raw text stays small."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record: ``line`` where it starts, ``raw`` its text, ``cells`` None where it cannot be split.
-
-    ``fault``: "" or a stable rule name: too_few_cells, too_many_cells, unclosed_quote, stray_quote.
-    """
-
-    line: int
-    raw: str
-    cells: Cells | None
-    fault: str = ""
 
 
 class CellSplitter:
@@ -92,17 +79,32 @@ class CellSplitter:
         return self.start(line, cells, closed.end()) if closed[1] == self.delimiter else True
 
 
-class Records:
-    """Records of a file. ``width``: cells that a record must have, None to take any (header search).
-
-    ``width`` may be changed between two records (a second header with other columns).
-    """
+class CsvRecords:
+    """Records of a file. ``width``: cells that a record must have, None to take any (header search)."""
 
     def __init__(self, lines: Lines, splitter: CellSplitter, width: int | None = None) -> None:
         self.width = width
         self._lines, self._splitter = lines, splitter
 
+    def bind(self, binding: Binding, width: int) -> None:
+        """Records from here on have ``width`` cells."""
+        self.width = width
+
+    def close(self) -> None:
+        self._lines.close()
+
     def __iter__(self) -> Iterator[Record]:
+        """Records, NUL characters and damage of the letters told before what is wrong with the cells."""
+        damage = self._lines.decoding.fault
+        for record in self._split():
+            raw = record.raw
+            fault = "nul_character" if "\x00" in raw else damage(raw)
+            if not fault or (fault == "damaged_letters" and record.fault):
+                yield record
+            else:
+                yield Record(record.line, raw, record.cells, fault)
+
+    def _split(self) -> Iterator[Record]:
         lines, splitter, quote = self._lines, self._splitter, self._splitter.quote
         while (line := lines.take()) is not None:
             if line.startswith("\ufeff"):

@@ -26,10 +26,14 @@ def fold_header(text: str) -> str:
 
 @dataclass(frozen=True)
 class Binding:
-    """Where each field stands in one header. ``positions``: field -> index, in the spec's order."""
+    """Where each field stands in one header. ``positions``: field -> index, in the spec's order.
+
+    ``unknown``: headers that no field claims; ``unnamed``: places without a header, columns only where they hold text.
+    """
 
     positions: dict[str, int]
     unknown: tuple[str, ...]
+    unnamed: tuple[int, ...] = ()
 
 
 class HeaderIndex:
@@ -84,12 +88,14 @@ class HeaderIndex:
         """
         taken: dict[str, int] = {}
         unknown: list[str] = []
+        unnamed: list[int] = []
         for position, header in enumerate(headers):
             text = (header or "").strip()
             field = self.field(text) if text else None
-            if field is None:
-                if text or position < len(headers) - 1:
-                    unknown.append(text or f"column {position + 1}")
+            if not text:
+                unnamed.append(position)
+            elif field is None:
+                unknown.append(text)
             elif field in taken:
                 raise AccessRefused(
                     f"{where}: the headers {headers[taken[field]]!r} and {header!r} both stand for field {field!r}",
@@ -97,4 +103,5 @@ class HeaderIndex:
                 )
             else:
                 taken[field] = position
-        return Binding({name: taken[name] for name in self.fields if name in taken}, tuple(unknown))
+        positions = {name: taken[name] for name in self.fields if name in taken}
+        return Binding(positions, tuple(unknown), tuple(unnamed))

@@ -1,17 +1,28 @@
-"""How a REST collection is walked: numbered pages or cursors. Pure: parameters out, answers in."""
+"""How a REST collection is walked: numbered pages, cursors or links. Pure: parameters out, answers in."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from flit_pipeline.errors import AccessRefused, SourceUnavailable
 from flit_pipeline.sources.json_text import Number
+from flit_pipeline.sources.links import LinkPages, total_of, value_at, whole_number
 from flit_pipeline.specs.source_spec import Rest
 
 
-def whole_number(value: Any) -> int | None:
-    """A count as the source wrote it (number or digits); None for anything else."""
-    text = str(value) if isinstance(value, str) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+class Walk(Protocol):
+    """The way through one collection. ``target``: path and query to ask instead of the collection's own path."""
+
+    @property
+    def target(self) -> str | None: ...
+    @property
+    def here(self) -> str:
+        """Name of the page that is asked for next."""
+
+    def params(self) -> dict[str, str]:
+        """Parameters of the page that is asked for next."""
+
+    def advance(self, payload: Mapping[str, Any], rows: list[Any], links: str = "") -> str | None:
+        """Token of the next page, None after the last. ``links``: the Link headers of the answer."""
 
 
 class NumberedPages:
@@ -21,6 +32,8 @@ class NumberedPages:
     full ends the walk only where an earlier, larger page agrees, and a total only where the rows seen and the pages
     walked both reach it; else one more page is asked for.
     """
+
+    target: str | None = None
 
     def __init__(self, rest: Rest, resume: str | None, reading: str) -> None:
         self._rest, self._reading = rest, reading
@@ -39,9 +52,9 @@ class NumberedPages:
     def params(self) -> dict[str, str]:
         return {"page": str(self.number), "page_size": str(self._rest.page_size)}
 
-    def advance(self, payload: Mapping[str, Any], rows: list[Any]) -> str | None:
+    def advance(self, payload: Mapping[str, Any], rows: list[Any], links: str = "") -> str | None:
         """Token of the next page, None after the last. Raises AccessRefused where the page number is ignored."""
-        total, pages = whole_number(payload.get(self._rest.total)), whole_number(payload.get("pages"))
+        total, pages = total_of(payload, self._rest), whole_number(payload.get("pages"))
         if self._seen is not None:
             self._seen += len(rows)
             self._first = self._first or min(len(rows), self._rest.page_size)
@@ -71,6 +84,8 @@ class NumberedPages:
 class CursorPages:
     """``?cursor=TOKEN&limit=M``. The token of a page is its cursor."""
 
+    target: str | None = None
+
     def __init__(self, rest: Rest, resume: str | None, reading: str) -> None:
         self._rest, self._reading = rest, reading
         self._cursor = resume
@@ -86,15 +101,15 @@ class CursorPages:
         first = {} if self._cursor is None else {"cursor": self._cursor}
         return {**first, "limit": str(self._rest.page_size)}
 
-    def advance(self, payload: Mapping[str, Any], rows: list[Any]) -> str | None:
+    def advance(self, payload: Mapping[str, Any], rows: list[Any], links: str = "") -> str | None:
         """Token of the next page, None after the last.
 
         Raises SourceUnavailable where a cursor comes back, AccessRefused where no cursor and no end is told.
         """
         if self._seen is not None:
             self._seen += len(rows)
-        cursor = payload.get(self._rest.next)
-        if self._rest.next not in payload and not self._complete(payload):
+        there, cursor = value_at(payload, self._rest.next)
+        if not there and not self._complete(payload):
             raise _shape(self._reading, self._rest, f"key {self._rest.next!r} (null on the last page)")
         if cursor is None or cursor == "":
             return None
@@ -112,12 +127,17 @@ class CursorPages:
         return text
 
     def _complete(self, payload: Mapping[str, Any]) -> bool:
-        total = whole_number(payload.get(self._rest.total))
+        total = total_of(payload, self._rest)
         return total is not None and self._seen is not None and self._seen >= total
 
 
-def walk(rest: Rest, resume: str | None, reading: str) -> NumberedPages | CursorPages:
-    """The walk of a collection from its start or from a token. Raises AccessRefused for a token of another kind."""
+def walk(rest: Rest, resume: str | None, reading: str, base: str) -> Walk:
+    """The walk of a collection from its start or from a token; ``base``: the source's address, for links.
+
+    Raises AccessRefused for a token of another kind.
+    """
+    if rest.paging == "link":
+        return LinkPages(rest, resume, reading, base)
     return (NumberedPages if rest.paging == "page" else CursorPages)(rest, resume, reading)
 
 

@@ -9,16 +9,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flit_pipeline.errors import AccessRefused
 from flit_pipeline.sources.base import BrokenRow, Page, RawRow
 from flit_pipeline.sources.headers import HeaderIndex
+from flit_pipeline.sources.http_auth import Credentials
+from flit_pipeline.sources.http_session import Session
 from flit_pipeline.sources.json_text import Number, cell_of, is_unstorable, write_json
-from flit_pipeline.sources.paging import walk, whole_number
+from flit_pipeline.sources.links import total_of, value_at
+from flit_pipeline.sources.numbers import comma_fields, with_comma
+from flit_pipeline.sources.paging import walk
 from flit_pipeline.sources.rest_http import JsonGetter, Reply
-from flit_pipeline.specs.source_spec import Rest, SourceObject, SourceSpec
+from flit_pipeline.specs.source_spec import Rest, SourceSpec
 
 
 class RestReader:
     """SourceReader over HTTP. ``wait`` sleeps between tries; one request gives up after ``max_wait`` seconds.
 
-    Raises AccessRefused where ``base_url`` or ``token`` cannot be used, SpecError where two fields share a header.
+    ``token``, ``user`` and ``password``: those that the spec's ``auth`` needs. Raises AccessRefused where one of them
+    or ``base_url`` cannot be used, SpecError where two fields share a header.
     """
 
     def __init__(
@@ -26,22 +31,26 @@ class RestReader:
         spec: SourceSpec,
         *,
         base_url: str,
-        token: str,
+        token: str = "",
+        user: str = "",
+        password: str = "",
         wait: Callable[[float], None] = time.sleep,
         timeout: float = 30.0,
         max_wait: float = 300.0,
     ) -> None:
         self._spec = spec
         self._keys = {
-            name: _KeyMap(HeaderIndex(name, source), _commas(spec, source))
+            name: _KeyMap(HeaderIndex(name, source), comma_fields(spec, source))
             for name, source in spec.objects.items()
             if source.rest is not None
         }
-        self._http = JsonGetter(spec.system, base_url, token, wait=wait, timeout=timeout, max_wait=max_wait)
+        credentials = Credentials(token, user, password)
+        session = Session(spec, base_url, credentials, wait=wait, timeout=timeout, max_wait=max_wait)
+        self._base, self._http = session.base, JsonGetter(session)
 
     def stable_paging(self, object_name: str) -> bool:
-        """True for cursors; numbered pages shift when rows come or go."""
-        return self._rest(object_name).paging == "cursor"
+        """True for cursors and links; numbered pages shift when rows come or go."""
+        return self._rest(object_name).paging != "page"
 
     def supports_since(self, object_name: str) -> bool:
         """True where the object has a watermark."""
@@ -80,7 +89,7 @@ class RestReader:
         rest = self._rest(object_name)
         reading = f"{self._spec.system}: counting {object_name}"
         reply = self._http.get(rest.path, _one_row(rest), reading=reading, resumes="the count")
-        return whole_number(self._body(reply, rest, reading).get(rest.total))
+        return total_of(self._body(reply, rest, reading)[0], rest)
 
     def pages(self, object_name: str, *, resume: str | None = None, since: datetime | None = None) -> Iterator[Page]:
         """Pages in the source's order; ``since`` (aware) is left out where the object has no watermark."""
@@ -88,19 +97,19 @@ class RestReader:
             raise ValueError("since must carry a zone")
         rest = self._rest(object_name)
         reading = f"{self._spec.system}: reading {object_name}"
-        steps = walk(rest, resume, reading)
+        steps = walk(rest, resume, reading, self._base)
         keys = self._keys[object_name]
         window = {}
         if since is not None and self.supports_since(object_name):
             window = {rest.since: since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
         while True:
-            here = steps.here
-            reply = self._http.get(rest.path, {**steps.params(), **window}, reading=f"{reading}, {here}", resumes=here)
-            body = self._body(reply, rest, f"{reading}, {here}")
-            found = body[rest.rows]
+            here, target = steps.here, steps.target
+            params = {**steps.params(), **({} if target else window)}  # a link brings the window with it
+            reply = self._http.get(rest.path, params, reading=f"{reading}, {here}", resumes=here, target=target)
+            body, found = self._body(reply, rest, f"{reading}, {here}")
             rows, broken, unknown = keys.cells(found, here, f"{reading}, {here}", risky=reply.risky)
-            token = steps.advance(body, found)
-            yield Page(rows, broken, token, whole_number(body.get(rest.total)), unknown)
+            token = steps.advance(body, found, reply.links)
+            yield Page(rows, broken, token, total_of(body, rest), unknown)
             if token is None:
                 return
 
@@ -116,14 +125,18 @@ class RestReader:
             )
         return source.rest
 
-    def _body(self, reply: Reply, rest: Rest, reading: str) -> dict[str, Any]:
+    def _body(self, reply: Reply, rest: Rest, reading: str) -> tuple[dict[str, Any], list[Any]]:
+        """What stands around the rows, and the rows. With links in a header the body may be the rows alone."""
         payload = reply.payload
-        if not isinstance(payload, dict) or not isinstance(payload.get(rest.rows), list):
+        if rest.paging == "link" and isinstance(payload, list):
+            return {}, payload
+        rows = value_at(payload, rest.rows)[1] if isinstance(payload, dict) else None
+        if not isinstance(rows, list):
             ending = f", {rest.next!r}" if rest.paging == "cursor" else ""
             raise self._http.wrong_shape(
                 reading, rest.path, f"an object with a list under {rest.rows!r}, beside it {rest.total!r}{ending}"
             )
-        return payload
+        return payload, rows
 
 
 class _KeyMap:
@@ -153,7 +166,7 @@ class _KeyMap:
             row = {field: None if key is None else cell_of(value[key]) for field, key in pairs}
             for field, key in pairs:
                 if field in self._commas and key is not None and isinstance(value[key], Number):
-                    row[field] = str(value[key]).replace(".", ",")
+                    row[field] = with_comma(str(value[key]))
             if risky and any(is_unstorable(cell) for cell in row.values()):
                 broken.append(
                     _broken(place, value, "unstorable_character", "take the NUL or half character out in the source")
@@ -176,19 +189,13 @@ class _KeyMap:
                 (field, keys[binding.positions[field]] if field in binding.positions else None)
                 for field in self._index.fields
             )
-            known = self._known[keys] = (pairs, binding.unknown)
+            unnamed = tuple(f"key {at + 1}, which has no name" for at in binding.unnamed)
+            known = self._known[keys] = (pairs, binding.unknown + unnamed)
         return known
 
 
 def _broken(place: str, value: Any, rule: str, remedy: str) -> BrokenRow:
     return BrokenRow(place, write_json(value, ascii_only=True), rule, remedy)
-
-
-def _commas(spec: SourceSpec, source: SourceObject) -> frozenset[str]:
-    """Decimal fields whose text is read with a comma: 12.375 as a JSON number is not twelve thousand."""
-    if spec.locale.decimal != "comma":
-        return frozenset()
-    return frozenset(name for name, cell in source.fields.items() if cell.type == "decimal")
 
 
 def _one_row(rest: Rest) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """Grammar of ``mapping_specs/sources/<system>.yaml``: which objects a source holds and how they can be read.
 
-No source is tied to one access path: each object says how it is read over REST and how from CSV exports, and the
+No source is tied to one access path: each object says how it is read over REST and how from its exports, and the
 practice's environment decides which one is used (``FLIT_<SYSTEM>_URL`` or ``FLIT_<SYSTEM>_EXPORTS``).
 """
 
+import re
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +14,7 @@ from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumn
 from flit_pipeline.specs.yaml_text import Where
 
 CellType = Literal["text", "integer", "decimal", "date", "datetime", "boolean"]
+AuthKind = Literal["bearer", "api_key", "oauth2", "basic"]
 Privacy = Literal["key", "identity", "contact", "health", "money", "practice", "technical"]
 
 
@@ -27,6 +29,20 @@ def _is_zone(value: str) -> str:
 def _is_region(value: str) -> str:
     if len(value) != 2 or not (value.isascii() and value.isalpha() and value.isupper()):
         raise ValueError(f"{value!r} is not a region; write two capital letters such as TR")
+    return value
+
+
+def _is_codec(value: str) -> str:
+    try:
+        "a".encode(value)
+    except (LookupError, UnicodeError):
+        raise ValueError(f"{value!r} is not an encoding; write a name such as utf-8, cp857 or mac_turkish") from None
+    return value
+
+
+def _is_header(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", value, re.ASCII):
+        raise ValueError(f"{value!r} is not the name of an HTTP header; write one such as X-Api-Key")
     return value
 
 
@@ -63,10 +79,14 @@ class Derived(Strict):
 
 
 class Rest(Strict):
-    """One REST collection. ``page``: ``?page=N&page_size=M``; ``cursor``: ``?cursor=TOKEN&limit=M``."""
+    """One REST collection. ``page``: ``?page=N&page_size=M``; ``cursor``: ``?cursor=TOKEN&limit=M``.
+
+    ``link``: ``?limit=M``, then the URL of the ``Link`` header (``rel="next"``) or of the body. ``next``: key of the
+    body with the cursor or the URL; for links a path such as ``links.next``.
+    """
 
     path: Text
-    paging: Literal["page", "cursor"]
+    paging: Literal["page", "cursor", "link"]
     page_size: Count = 200
     rows: str = "data"
     total: str = "total"
@@ -75,9 +95,14 @@ class Rest(Strict):
 
 
 class Csv(Strict):
-    """Export files of one object: glob patterns below the exports folder, compared without case."""
+    """Export files of one object: glob patterns below the exports folder, compared without case.
+
+    ``patients*.csv`` stands for ``patients*.xlsx`` and ``patients*.xlsm`` as well: the practice chooses how it exports.
+    ``encoding``: of its CSV files where it cannot be told from them.
+    """
 
     files: SomeColumns
+    encoding: Annotated[str, AfterValidator(_is_codec)] | None = None
 
 
 class SourceObject(Strict):
@@ -114,10 +139,36 @@ class SourceObject(Strict):
 
 
 class SourceSpec(Strict):
-    """A whole source system. ``clock``: path whose reply names the source's time (else the HTTP Date header)."""
+    """A whole source system. ``clock``: path whose reply names the source's time (else the HTTP Date header).
+
+    ``auth``: how requests prove who asks. ``bearer`` and ``api_key`` (its header is ``auth_header``) send
+    ``FLIT_<SYSTEM>_TOKEN``; ``basic`` sends ``_USER`` and ``_PASSWORD``; ``oauth2`` (client credentials) gets a token
+    for them from ``token_path``, with ``token_scope`` where the source wants one.
+    """
 
     system: Name
     title: Text
     locale: Locale
     clock: str | None = None
+    auth: AuthKind = "bearer"
+    auth_header: Annotated[str, AfterValidator(_is_header)] | None = None
+    token_path: Text | None = None
+    token_scope: Text | None = None
     objects: dict[Name, SourceObject]
+
+    @model_validator(mode="after")
+    def _auth_is_whole(self) -> "SourceSpec":
+        found: list[tuple[Where, str]] = []
+        for kind, key, value in (
+            ("api_key", "auth_header", self.auth_header),
+            ("oauth2", "token_path", self.token_path),
+        ):
+            if self.auth == kind and value is None:
+                found.append(((key,), f"the key is missing; `auth: {kind}` needs it"))
+            if self.auth != kind and value is not None:
+                found.append(((key,), f"means nothing with `auth: {self.auth}`"))
+        if self.token_scope is not None and self.auth != "oauth2":
+            found.append((("token_scope",), f"means nothing with `auth: {self.auth}`"))
+        if found:
+            raise Broken(found)
+        return self

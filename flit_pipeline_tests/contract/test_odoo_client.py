@@ -21,6 +21,7 @@ from flit_pipeline_tests.odoo.cache import free_port, wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
+ON_BOTH = True
 CANARY = "Kanarya7731"
 
 
@@ -67,6 +68,7 @@ def test_the_version_is_told_without_a_key(odoo: OdooUnderTest) -> None:
     assert connect(odoo, api_key="wrong").version().startswith("19.")
 
 
+@pytest.mark.real_server("the clock of PostgreSQL")
 def test_the_clock_is_the_servers(odoo: OdooUnderTest, client: OdooClient) -> None:
     """Leases compare it with write dates of the same server; one of them in local time would be hours off."""
     [[now]] = odoo.sql("select now() at time zone 'utc'")
@@ -152,7 +154,6 @@ def test_too_many_requests_pass_later(odoo: OdooUnderTest) -> None:
 
 REFUSALS: dict[str, tuple[str, str, dict[str, Any], type[FlitError], str]] = {
     "model": ("no.model", "search", {"domain": []}, AccessRefused, "no.model.search"),
-    "method": ("res.partner", "no_method", {}, AccessRefused, "res.partner.no_method"),
     "private": ("res.partner", "_search", {"domain": []}, DestinationRefused, "AccessError"),
     "argument": ("res.partner", "create", {}, DestinationRefused, "HTTP 422"),
     "rule": ("res.partner", "create", {"vals_list": [{"comment": CANARY, "name": False}]}, DestinationRefused, "422"),
@@ -209,6 +210,13 @@ def test_each_refusal_says_what_to_do_and_leaves_nothing(odoo: OdooUnderTest, cl
     assert odoo.sql("select count(*) from res_partner where name like %s", [f"{CANARY}%"]) == [(0,)]
 
 
+@pytest.mark.real_server("the stand-in does not know which methods there are")
+def test_a_method_that_is_not_there_is_named(client: OdooClient) -> None:
+    error = refused(lambda: client.write("res.partner", "no_method"))
+    assert isinstance(error, AccessRefused)
+    assert "res.partner.no_method" in str(error)
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -244,6 +252,7 @@ def test_a_body_over_the_limit_is_refused(client: OdooClient) -> None:
     assert "413" in str(error)
 
 
+@pytest.mark.real_server("methods that the stand-in has not")
 def test_a_method_that_returns_nothing_returns_none(client: OdooClient) -> None:
     """XML-RPC fails here after it has committed; JSON-2 must not."""
     assert client.write("mail.message", "unstar_all") is None
@@ -292,6 +301,7 @@ def test_a_read_whose_reply_is_lost_is_asked_again(odoo: OdooUnderTest) -> None:
     assert isinstance(error, DestinationUnavailable)
 
 
+@pytest.mark.real_server("holds a call up by a lock of PostgreSQL")
 def test_a_server_slower_than_the_time_out_leaves_the_outcome_unknown(odoo: OdooUnderTest) -> None:
     """The server goes on after its client is gone."""
     with odoo.server.cluster.postgres.connect(odoo.database) as connection, connection.cursor() as cursor:
@@ -302,6 +312,7 @@ def test_a_server_slower_than_the_time_out_leaves_the_outcome_unknown(odoo: Odoo
         cursor.execute("rollback")
 
 
+@pytest.mark.real_server("restarts PostgreSQL")
 def test_a_database_that_restarts_is_waited_for_and_not_taken_for_a_wrong_setting(odoo: OdooUnderTest) -> None:
     """Odoo answers as if the database had never been: told so, a person would look for a mistake in the variables."""
     postgres, name = odoo.server.cluster.postgres, odoo.database
@@ -320,6 +331,7 @@ def test_a_database_that_restarts_is_waited_for_and_not_taken_for_a_wrong_settin
     assert known.read("res.partner", "search", domain=[["id", "=", 1]]) == [1]
 
 
+@pytest.mark.real_server("cuts a connection of PostgreSQL")
 def test_a_call_whose_database_connection_is_cut_may_pass_later(odoo: OdooUnderTest, client: OdooClient) -> None:
     """The values are not at fault: cut down to one record and held, it would wait for a person for nothing."""
     postgres = odoo.server.cluster.postgres

@@ -26,6 +26,7 @@ from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
+ON_BOTH = True
 PARTNER = "res.partner"
 EVENT = {"start": "2026-01-01 10:00:00", "stop": "2026-01-01 11:00:00", "partner_ids": [[6, 0, []]], "user_id": False}
 
@@ -160,6 +161,7 @@ def waits_for_a_transaction(odoo: OdooUnderTest) -> bool:
     return odoo.sql(query) != [(0,)]
 
 
+@pytest.mark.real_server("holds a call up by a lock of PostgreSQL")
 def test_the_verdict_waits_for_a_batch_under_way_and_finds_it(odoo: OdooUnderTest, sending: Sending) -> None:
     """Asked while the server is still writing, "nothing stands" would be true, and wrong a second later."""
     commands, fence, there = sending.creates(4), sending.fence(), sending.destination
@@ -174,6 +176,7 @@ def test_the_verdict_waits_for_a_batch_under_way_and_finds_it(odoo: OdooUnderTes
     assert standing(odoo, commands) == [c.key for c in commands]
 
 
+@pytest.mark.real_server("holds a call up by a lock of PostgreSQL")
 def test_the_verdict_overtakes_a_batch_that_has_not_begun_and_ends_it(odoo: OdooUnderTest, sending: Sending) -> None:
     commands, fence, there = sending.creates(4), sending.fence(), sending.destination
     with in_flight(odoo, "x_flit_write", "share", lambda: there.send(PARTNER, fence, commands, ["name"])) as sent:

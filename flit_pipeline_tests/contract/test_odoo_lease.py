@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
+ON_BOTH = True
 OTHER_PROCESS = """
 import sys
 from flit_pipeline.destinations.odoo.client import OdooClient
@@ -52,13 +54,12 @@ def held(odoo: OdooUnderTest, name: str) -> dict[str, Any]:
 
 
 def plant(odoo: OdooUnderTest, name: str, value: str, seconds_ago: float = 0.0) -> None:
-    """A lease of somebody else, last written that long ago by the clock of the database."""
-    odoo.sql("delete from ir_config_parameter where key = %s", [f"flit.lease.{name}"])
-    odoo.sql(
-        "insert into ir_config_parameter (key, value, write_date, create_date) values (%s, %s,"
-        " (now() at time zone 'utc') - make_interval(secs => %s), now() at time zone 'utc')",
-        [f"flit.lease.{name}", value, seconds_ago],
-    )
+    """A lease of somebody else, last written that long ago."""
+    key, written = f"flit.lease.{name}", datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    odoo.sql("delete from ir_config_parameter where key = %s", [key])
+    odoo.call("ir.config_parameter", "create", vals_list=[{"key": key, "value": value or "-"}])
+    moment = written.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    odoo.sql("update ir_config_parameter set value = %s, write_date = %s where key = %s", [value, moment, key])
 
 
 def of(holder: Holder, **changed: Any) -> str:
@@ -268,6 +269,7 @@ def test_two_migrations_do_not_stand_in_each_others_way(client: OdooClient, name
         one.release()
 
 
+@pytest.mark.real_server("the stand-in's one user may do everything")
 def test_a_user_who_may_not_keep_the_lease_is_told_so(odoo: OdooUnderTest, client: OdooClient, name: str) -> None:
     """Told as "taken by another process" it would be run again for ever."""
     [rule] = client.read("ir.model.access", "search", domain=[["model_id.model", "=", "ir.config_parameter"]])

@@ -13,6 +13,8 @@ from flit_pipeline.specs.migration import Migration
 from flit_pipeline_tests.contract.conftest import LEDGER, connect
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
+ON_BOTH = True
+
 
 def state(code: str, country: str) -> LookupKey:
     return LookupKey("res.country.state", (("code", code), ("country_id.code", country)))

@@ -17,6 +17,7 @@ from flit_pipeline.specs.migration import Migration
 from flit_pipeline_tests.contract.conftest import LEDGER
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
+ON_BOTH = True
 OWN_BEFORE = "x_source_created_at"  # stands there, of the right type, before the first plan
 CREATES = "  x_first_name: {type: char, label: first_name}\n"
 ChangedSpec = Callable[..., Migration]
@@ -92,6 +93,7 @@ def test_a_plan_with_nothing_to_do_calls_nobody(story: dict[str, Any], migration
     assert note.said == []
 
 
+@pytest.mark.real_server("indexes and constraints of PostgreSQL")
 def test_it_stands_in_the_database_as_it_must(odoo: OdooUnderTest, story: dict[str, Any], migration: Migration) -> None:
     """The key must be indexed and not copied: a duplicate made by hand in Odoo would carry the key of the original."""
     for model in migration.models:
@@ -114,6 +116,7 @@ def test_it_stands_in_the_database_as_it_must(odoo: OdooUnderTest, story: dict[s
     assert rule == ("r",), "deleting a fence under a write row must be refused"
 
 
+@pytest.mark.real_server("PostgreSQL's list of columns")
 def test_no_column_was_added_to_other_tables_of_odoo(
     odoo: OdooUnderTest, story: dict[str, Any], migration: Migration
 ) -> None:
@@ -128,11 +131,9 @@ def test_no_column_was_added_to_other_tables_of_odoo(
 
 def test_a_field_of_the_same_type_is_adopted(odoo: OdooUnderTest, story: dict[str, Any]) -> None:
     """What an admin (or an earlier migration) made is used, not made again under another name."""
-    label = odoo.sql(
-        "select field_description->>'en_US' from ir_model_fields where name = %s and model = 'res.partner'",
-        [OWN_BEFORE],
-    )
-    assert label == [("theirs",)]
+    domain = [("name", "=", OWN_BEFORE), ("model", "=", "res.partner")]
+    [label] = odoo.call("ir.model.fields", "search_read", domain=domain, fields=["field_description"])
+    assert label["field_description"] == "theirs"
 
 
 def test_a_field_removed_by_an_admin_is_planned_again(
@@ -189,6 +190,7 @@ def test_a_key_field_of_another_program_is_refused(migration: Migration, client:
     assert all("another program made it" in line for line in problems)
 
 
+@pytest.mark.real_server("logs in with a password")
 @pytest.mark.usefixtures("story")
 def test_a_plain_user_can_neither_see_nor_touch_fences(odoo: OdooUnderTest) -> None:
     """The write row points at every patient of its batch; deleting a fence is a verdict."""

@@ -21,6 +21,7 @@ from flit_pipeline.specs.migration import Migration
 from flit_pipeline_tests.contract.conftest import LEDGER, Sending
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
+ON_BOTH = True
 TEXTS = [
     "", " lead and trail ", "  ", "two\nlines", "tab\t", "ğüşöçİıĞÜŞÖÇ", "🦷👩\u200d⚕️", "مريض", "x" * 100_000,
     "<b>&amp;</b>", "'\"\\%_", "0", "false", "None", "\u00a0x", "a\u200bb", "e\u0301", "\x7f\x85\x9f\ufffe",

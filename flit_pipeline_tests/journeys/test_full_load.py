@@ -111,7 +111,7 @@ def test_source_rows_equal_the_sandboxs_own_count(loaded: Loaded) -> None:
     assert {name: full[f"{name} rows"] for name in read} == read
 
 
-HISTORY = ("treatment", "treatment_plan", "invoice")
+HISTORY = ("treatment", "treatment_plan", "invoice", "communication")
 ACCOUNTS = ("billing_line", "invoice", "insurance_policy", "recall")
 
 
@@ -196,7 +196,7 @@ def test_carriers_of_all_spellings_are_one_record_each(loaded: Loaded) -> None:
 def test_records_and_links_taken_out_of_odoo_are_named(loaded: Loaded) -> None:
     """A reconciliation that cannot fail proves nothing: one record, one link, one attendee of three routes."""
     run, odoo = loaded.run, loaded.run.odoo
-    [[note]] = odoo.sql("select min(id) from mail_message where x_flit_key like '%%/clinical_note/%%'")
+    [[note]] = odoo.sql("select min(id) from mail_message where x_flit_key like '%/clinical_note/%'")
     [[event]] = odoo.sql("select min(id) from calendar_event where x_flit_key is not null and active")
     [[patient, carrier]] = odoo.sql(
         "select id, x_insurance_carrier_id from res_partner where x_insurance_carrier_id is not null order by id limit 1"

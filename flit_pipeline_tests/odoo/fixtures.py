@@ -1,5 +1,6 @@
-"""pytest plugin: fixture `odoo`, a real server on a fresh database per test module.
+"""pytest plugin: fixture `odoo`, a real server on a fresh database per test module, or the stand-in.
 
+A test module that says ``ON_BOTH = True`` runs its tests on either; the marker `real_server` keeps one to the real server.
 A test module that needs more than the standard modules overrides `odoo_modules`. Tests that use the fixture get the
 marker `odoo`. Without a server they skip, and with FLIT_REQUIRE_ODOO=1 they fail: a skip proves nothing.
 """
@@ -21,6 +22,7 @@ from flit_pipeline_tests.odoo.smtp_sink import SmtpSink
 from flit_pipeline_tests.odoo.template import OdooCluster, start_cluster
 
 REQUIRED = "FLIT_REQUIRE_ODOO"
+REAL, STAND_IN = "real server", "stand-in"
 _GIVEN = ("FLIT_TEST_ODOO_URL", "FLIT_TEST_ODOO_DATABASE", "FLIT_TEST_ODOO_API_KEY")
 _numbers = itertools.count(1)
 
@@ -116,7 +118,16 @@ def odoo_modules() -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def odoo(request: pytest.FixtureRequest, odoo_modules: tuple[str, ...]) -> Iterator[OdooUnderTest]:
-    """A running Odoo 19 for this test module; its database starts as a copy of the template and is dropped after."""
+    """A running Odoo 19 for this test module; its database starts as a copy of the template and is dropped after.
+
+    Parametrised with STAND_IN: the stand-in, which needs nothing of the machine.
+    """
+    if getattr(request, "param", REAL) == STAND_IN:
+        from flit_pipeline_tests.odoo.standin import stand_in
+
+        with stand_in() as there:
+            yield there
+        return
     given = _given()
     if given is not None:
         yield given
@@ -136,6 +147,14 @@ def odoo(request: pytest.FixtureRequest, odoo_modules: tuple[str, ...]) -> Itera
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known wherever the plugin is used."""
     config.addinivalue_line("markers", "odoo: uses fixture odoo, a real Odoo server")
+    config.addinivalue_line("markers", "real_server(why): not on the stand-in, in a module that runs on both")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In a module with ``ON_BOTH = True`` every test that uses the fixture runs on both servers."""
+    if "odoo" in metafunc.fixturenames and getattr(metafunc.module, "ON_BOTH", False):
+        kept = metafunc.definition.get_closest_marker("real_server") is not None
+        metafunc.parametrize("odoo", [REAL] if kept else [REAL, STAND_IN], indirect=True, scope="module")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -166,7 +185,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _uses_odoo(item: pytest.Item) -> bool:
-    return "odoo" in getattr(item, "fixturenames", ())
+    """Whether it needs the real server."""
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    return "odoo" in getattr(item, "fixturenames", ()) and given.get("odoo") != STAND_IN
 
 
 def _required() -> bool:

@@ -12,6 +12,7 @@ from flit_pipeline.ledger.store import Store
 from flit_pipeline.privacy import Vault
 from flit_pipeline_tests.odoo.cache import OdooUnavailable, RunFolder
 from flit_pipeline_tests.odoo.postgres import Cluster, new_data_folder
+from flit_pipeline_tests.unit.rest_server import server as server
 
 VAULT = Vault("5a" * 32)
 _numbers = itertools.count(1)

@@ -1,4 +1,4 @@
-"""CsvReader: encodings, dialects, broken rows, resume, and the published CSV test sets."""
+"""ExportReader over CSV files: encodings, dialects, broken rows, resume, and the published CSV test sets."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flit_pipeline.errors import AccessRefused, SourceUnavailable
-from flit_pipeline.sources.csv_export import PAGE_ROWS, CsvReader
+from flit_pipeline.sources.exports import PAGE_ROWS, ExportReader
 from flit_pipeline.sources.mixed import MixedReader
 from flit_pipeline.specs.grammar import parse
 from flit_pipeline.specs.source_spec import SourceSpec
@@ -46,7 +46,7 @@ PATIENT = spec_of({"patient_id": ["Hasta No", "id"], "name": ["Adı"], "note": [
 
 def read(folder: Path, content: bytes | str, spec: SourceSpec = PATIENT, name: str = "a.csv") -> tuple[list[Any], Any]:
     (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    pages = list(CsvReader(spec, folder=folder).pages("patient"))
+    pages = list(ExportReader(spec, folder=folder).pages("patient"))
     rows = [tuple(row.values()) for page in pages for row in page.rows]
     return rows, [broken for page in pages for broken in page.broken]
 
@@ -102,11 +102,18 @@ def test_preamble_empty_lines_repeated_headers_and_absent_columns(tmp_path: Path
         "NOT;hasta_no;Renk\nn2;2;sarı\n\ufeffHasta No;Adı\n3;Ali\n\n\n"
     )
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
-    pages = list(CsvReader(PATIENT, folder=tmp_path).pages("patient"))
+    pages = list(ExportReader(PATIENT, folder=tmp_path).pages("patient"))
     assert [tuple(row.values()) for row in pages[0].rows] == [("1", None, "n1"), ("2", None, "n2"), ("3", "Ali", None)]
     assert pages[0].broken == []
     assert pages[0].unknown_columns == ("Renk",)
     assert list(pages[0].rows[0]) == ["patient_id", "name", "note"]
+
+
+def test_a_column_without_a_header_is_told_only_where_it_holds_text(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(";Hasta No;;Adı;\n;1;;a;\n;2;x;b;\n", encoding="utf-8")
+    page = next(ExportReader(PATIENT, folder=tmp_path).pages("patient"))
+    assert [tuple(row.values()) for row in page.rows] == [("1", "a", None), ("2", "b", None)]
+    assert page.unknown_columns == ("column 3",)
 
 
 def test_a_delimiter_at_the_end_of_every_row_is_no_cell(tmp_path: Path) -> None:
@@ -164,7 +171,7 @@ def test_resume_from_every_page_gives_the_rows_of_one_pass(tmp_path: Path) -> No
     for number, count in enumerate((PAGE_ROWS + 500, 0, PAGE_ROWS - 500, 700)):
         body = "".join(f"{number}-{n};a;\n" if n % 97 else "broken\n" for n in range(count))
         (tmp_path / f"part{number}.CSV").write_text("Hasta No;Adı;Not\n" + body, encoding="utf-8")
-    reader = CsvReader(PATIENT, folder=tmp_path)
+    reader = ExportReader(PATIENT, folder=tmp_path)
     pages = list(reader.pages("patient"))
     assert [len(page.rows) + len(page.broken) for page in pages] == [1000, 1000, 700]
     assert [page.resume for page in pages] == ["0:1000", "3:0", None]
@@ -183,7 +190,7 @@ def test_files_are_found_whatever_the_case_and_the_unicode_form(tmp_path: Path) 
     spec = spec_of({"patient_id": ["Hasta No"], "name": []}, "patient_id", files="şikâyetler*.csv")
     for number, name in enumerate(("ŞİKÂYETLER 1.CSV", unicodedata.normalize("NFD", "şikâyetler 2.csv"), "x.csv")):
         (tmp_path / name).write_text(f"Hasta No\n{number}\n", encoding="utf-8")
-    reader = CsvReader(spec, folder=tmp_path)
+    reader = ExportReader(spec, folder=tmp_path)
     assert reader.objects() == ("patient",)
     assert [row["patient_id"] for page in reader.pages("patient") for row in page.rows] == ["0", "1"]
     assert reader.stable_paging("patient")
@@ -214,19 +221,19 @@ def test_a_file_without_a_usable_header_is_refused_without_its_name(tmp_path: Pa
 
 
 def test_missing_files_and_folders_are_refused_with_the_variable(tmp_path: Path) -> None:
-    reader = CsvReader(PATIENT, folder=tmp_path)
+    reader = ExportReader(PATIENT, folder=tmp_path)
     assert reader.objects() == ()
     for name in ("patient", "other", "nothing"):
         with pytest.raises(AccessRefused):
             list(reader.pages(name))
     with pytest.raises(AccessRefused, match="FLIT_DR_DENTES_EXPORTS"):
-        CsvReader(PATIENT, folder=tmp_path / CANARY)
+        ExportReader(PATIENT, folder=tmp_path / CANARY)
 
 
 def test_a_file_that_disappears_while_it_is_read_is_unavailable_without_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(HEAD + "1;a;b\n" * 2000, encoding="utf-8")
     (tmp_path / f"b {CANARY}.csv").write_text(HEAD + "2;a;b\n", encoding="utf-8")
-    pages = CsvReader(PATIENT, folder=tmp_path).pages("patient")
+    pages = ExportReader(PATIENT, folder=tmp_path).pages("patient")
     next(pages)
     (tmp_path / f"b {CANARY}.csv").unlink()
     with pytest.raises(SourceUnavailable) as caught:
@@ -235,7 +242,8 @@ def test_a_file_that_disappears_while_it_is_read_is_unavailable_without_its_name
     assert caught.value.__suppress_context__
 
 
-TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=8)
+DAMAGED = "ðýþÐÝÞÃÄÅâ├\ufffd"
+TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00" + DAMAGED), max_size=8)
 
 
 @given(
@@ -261,7 +269,7 @@ def test_what_the_standard_writer_writes_comes_back_exactly(
 def test_every_object_of_the_real_spec_finds_its_own_headers(tmp_path: Path) -> None:
     document = read_yaml(ROOT / "mapping_specs" / "sources" / "dr_dentes.yaml")
     spec = parse(SourceSpec, document)
-    reader = CsvReader(spec, folder=tmp_path)
+    reader = ExportReader(spec, folder=tmp_path)
     for name, source in spec.objects.items():
         headers = [cell.names[0] for cell in source.fields.values()]
         assert source.csv is not None
@@ -285,9 +293,10 @@ def test_csv_spectrum(tmp_path: Path) -> None:
         names = list(expected[0])
         columns = {f"c{n}": [name] for n, name in enumerate(names)}
         rows, broken = read(tmp_path, path.read_bytes(), spec_of(columns, "c0", language="en"))
+        if path.stem == "location_coordinates":  # both degree signs of its only row were replaced by U+FFFD
+            assert [b.rule for b in broken] == ["damaged_letters"]
+            continue
         assert not broken, path.name
-        if path.stem == "location_coordinates":  # its JSON holds another telephone number than its CSV
-            expected[0][names[0]] = "2095257564"
         assert rows == [tuple(row.values()) for row in expected], path.name
 
 

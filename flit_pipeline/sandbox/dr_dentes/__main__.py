@@ -4,13 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from flit_pipeline.errors import FlitError
-from flit_pipeline.sandbox.dr_dentes.behaviour import Behaviour
+from flit_pipeline.sandbox.dr_dentes.access import Access
+from flit_pipeline.sandbox.dr_dentes.behaviour import WORDS, Behaviour
+from flit_pipeline.sandbox.dr_dentes.documents import write_documents
 from flit_pipeline.sandbox.dr_dentes.exports import write_exports
 from flit_pipeline.sandbox.dr_dentes.practice import Practice
 from flit_pipeline.sandbox.dr_dentes.server import serve
 from flit_pipeline.sandbox.dr_dentes.truth import write_truth
+from flit_pipeline.specs.source_spec import AuthKind
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,9 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         behaviour = Behaviour.named(arguments.behaviour)
         practice = Practice(
-            arguments.seed, arguments.patients, arguments.locations, arguments.providers, canary=arguments.canary
+            *(arguments.seed, arguments.patients, arguments.locations, arguments.providers),
+            canary=arguments.canary,
+            custom_columns=arguments.custom_columns,
         )
-        sandbox = serve(practice, arguments.port, arguments.token, behaviour=behaviour, ticking=not arguments.frozen)
+        access = Access(arguments.auth, arguments.token, arguments.user, arguments.password)
+        sandbox = serve(practice, arguments.port, behaviour=behaviour, ticking=not arguments.frozen, access=access)
     except (FlitError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -31,10 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_truth(practice, arguments.truth)
             _say(f"truth written to {arguments.truth}")
         if arguments.exports:
-            write_exports(practice, arguments.exports)
+            write_exports(practice, arguments.exports, kind=arguments.kind, parts=arguments.parts)
             _say(f"export FLIT_DR_DENTES_EXPORTS={arguments.exports}")
+        if arguments.documents:
+            write_documents(practice, arguments.documents)
+            _say(f"export FLIT_DR_DENTES_FILES={arguments.documents}")
         _say(f"export FLIT_DR_DENTES_URL={sandbox.url}")
-        _say(f"export FLIT_DR_DENTES_TOKEN={sandbox.token}")
+        if access.kind in ("bearer", "api_key"):
+            _say(f"export FLIT_DR_DENTES_TOKEN={access.token}")
+        else:
+            _say(f"export FLIT_DR_DENTES_USER={access.user} FLIT_DR_DENTES_PASSWORD={access.password}")
         try:
             sandbox.wait()
         except KeyboardInterrupt:
@@ -50,13 +63,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--providers", type=int, default=6, help="number of providers (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same practice (default 1)")
     parser.add_argument("--canary", action="store_true", help="plant a unique token in every patient's data")
-    parser.add_argument("--exports", type=Path, metavar="DIR", help="write CSV exports there")
+    parser.add_argument("--custom-columns", type=int, default=0, help="columns on patients that no spec knows")
+    parser.add_argument("--exports", type=Path, metavar="DIR", help="write exports there")
+    parser.add_argument("--kind", choices=("csv", "xlsx"), default="csv", help="kind of the exports (default csv)")
+    parser.add_argument("--parts", type=int, default=1, help="files per object of the exports (default 1)")
+    parser.add_argument("--documents", type=Path, metavar="DIR", help="write the practice's files there")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="write the answer key there, as JSON")
-    parser.add_argument("--token", default="sandbox", help="bearer token to ask for (default: sandbox)")
+    parser.add_argument("--auth", choices=get_args(AuthKind), default="bearer", help="what requests must bring")
+    parser.add_argument("--token", default="sandbox", help="token of bearer and api_key (default: sandbox)")
+    parser.add_argument("--user", default="sandbox", help="user of basic, client id of oauth2 (default: sandbox)")
+    parser.add_argument("--password", default="sandbox", help="their password or secret (default: sandbox)")
     parser.add_argument("--frozen", action="store_true", help="let the sandbox's clock stand still")
-    parser.add_argument(
-        "--behaviour", default="", metavar="WORDS", help="any of edits,ratelimit,fail,breakoff,repeat (default none)"
-    )
+    parser.add_argument("--behaviour", default="", metavar="WORDS", help=f"any of {','.join(WORDS)} (default none)")
     return parser
 
 

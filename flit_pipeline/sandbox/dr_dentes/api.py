@@ -4,10 +4,10 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from flit_pipeline.sandbox.dr_dentes.behaviour import Behaviour, Stats
 from flit_pipeline.sandbox.dr_dentes.care import document_content
@@ -23,11 +23,12 @@ Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Answer:
-    """``served``: object of which a page was served, after which people may edit."""
+    """``served``: object of which a page was served, after which people may edit; ``headers``: further ones."""
 
     status: int
     body: Json | bytes
     served: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 class _BadQuery(Exception):
@@ -35,10 +36,10 @@ class _BadQuery(Exception):
 
 
 class Api:
-    """Answers over a ``LiveState``. Call under a lock."""
+    """Answers over a ``LiveState``. Call under a lock. ``url``: its own address, for links."""
 
-    def __init__(self, state: LiveState, behaviour: Behaviour, stats: Stats) -> None:
-        self._state, self._behaviour, self._stats = state, behaviour, stats
+    def __init__(self, state: LiveState, behaviour: Behaviour, stats: Stats, url: str = "") -> None:
+        self._state, self._behaviour, self._stats, self.url = state, behaviour, stats, url
         self._paths = {
             spec.rest.path: (name, spec)
             for name, spec in state.spec.objects.items()
@@ -57,13 +58,24 @@ class Api:
             return Answer(404, {"error": "not_found", "message": "no such path"})
         name, spec = self._paths[parts.path]
         try:
-            page = self._pages if spec.rest and spec.rest.paging == "page" else self._cursors
-            body, rows = page(name, spec, query)
+            numbered = spec.rest is not None and spec.rest.paging == "page" and not self._behaviour.links
+            body, rows = (self._pages if numbered else self._cursors)(name, spec, query)
         except _BadQuery as error:
             return Answer(400, {"error": "bad_request", "message": str(error)})
         self._stats.pages[name] += 1
         self._stats.rows[name] += len(rows)
-        return Answer(200, body, served=name)
+        headers = self._link(body, parts.path, query) if self._behaviour.links else {}
+        return Answer(200, body, served=name, headers=headers)
+
+    def _link(self, body: Json, path: str, query: dict[str, str]) -> dict[str, str]:
+        """Turns the cursor of the body into a link, in a header or in the body."""
+        cursor = body.pop("next_cursor")
+        following = f"{self.url}{path}?{urlencode({**query, 'cursor': cursor})}" if cursor else None
+        if self._behaviour.links == "body":
+            body["links"] = {"next": following}
+            return {}
+        first = f'<{self.url}{path}>; rel="first"'
+        return {"Link": f'{first}, <{following}>; rel="next"' if following else first}
 
     def _content(self, path: str) -> bytes | None:
         """Bytes of a document, None where the path is none or its file is missing."""

@@ -2,13 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
-_WORDS: dict[str, dict[str, int | bool]] = {
+Links = Literal["", "header", "body"]
+
+WORDS: dict[str, dict[str, int | bool | str]] = {
     "ratelimit": {"rate_limit_every": 5},
     "fail": {"fail_every": 7},
     "breakoff": {"break_off_every": 11},
     "repeat": {"repeat_rows": True},
     "edits": {"edits_while_reading": 2},
+    "links": {"links": "header"},
+    "bodylinks": {"links": "body"},
 }
 
 
@@ -19,7 +24,8 @@ class Behaviour:
     ``rate_limit_every``: every N-th answers 429 with ``Retry-After: <retry_after>``; ``fail_every``: 503;
     ``break_off_every``: the connection closes in the middle of the body; ``repeat_rows``: a page starts with the last
     row of the one before; ``edits_while_reading``: after every K-th served page of an object its rows change
-    (``LiveState.work``), ``edit_rounds`` times at most.
+    (``LiveState.work``), ``edit_rounds`` times at most. ``links``: every collection is walked by links to the next
+    page, in the ``Link`` header or under ``links.next`` of the body, whatever its own paging is.
     """
 
     rate_limit_every: int = 0
@@ -29,17 +35,18 @@ class Behaviour:
     repeat_rows: bool = False
     edits_while_reading: int = 0
     edit_rounds: int = 2
+    links: Links = ""
 
     @classmethod
     def named(cls, words: str) -> "Behaviour":
         """From words such as "edits,ratelimit". Raises ValueError naming the valid ones."""
         chosen = [word.strip() for word in words.split(",") if word.strip()]
-        unknown = [word for word in chosen if word not in _WORDS]
+        unknown = [word for word in chosen if word not in WORDS]
         if unknown:
-            raise ValueError(f"unknown behaviour {', '.join(unknown)}; valid: {', '.join(_WORDS)}")
-        settings: dict[str, int | bool] = {}
+            raise ValueError(f"unknown behaviour {', '.join(unknown)}; valid: {', '.join(WORDS)}")
+        settings: dict[str, int | bool | str] = {}
         for word in chosen:
-            settings |= _WORDS[word]
+            settings |= WORDS[word]
         return cls(**settings)  # type: ignore[arg-type]
 
     def disturbs(self, number: int) -> str | None:

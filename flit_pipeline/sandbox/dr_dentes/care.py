@@ -25,15 +25,15 @@ _FILES = (
     ("Onam formu", "application/pdf", "pdf"),
     ("Sigorta kartı", "image/png", "png"),
 )
-_RULES: tuple[tuple[str, str, str, str], ...] = (
-    ("Randevu hatırlatma", "appointment.scheduled", "starts_at - 24 saat", "SMS gönder"),
-    ("Doğum günü", "patient.birth_date", "bugün", "E-posta gönder"),
-    ("Altı aylık kontrol", "recall.due", "due_on - 7 gün", "Arama listesine ekle"),
-    ("Gelmeyen hasta", "appointment.no_show", "aynı gün", "Sekretere görev aç"),
-    ("Geciken ödeme", "invoice.overdue", "due_date + 15 gün", "SMS gönder"),
-    ("Plan onayı", "treatment_plan.accepted", "", "Randevu öner"),
-    ("Yeni hasta formu", "patient.created", "", "Anket bağlantısı gönder"),
-    ("Poliçe bitişi", "insurance_policy.expiring", "effective_to - 30 gün", "Hasta kartına uyarı koy"),
+_RULES: tuple[tuple[str, str, str, str, str], ...] = (
+    ("Randevu hatırlatma", "reminder", "appointment.scheduled", "starts_at - 24 saat", "SMS gönder"),
+    ("Doğum günü", "other", "patient.birth_date", "bugün", "E-posta gönder"),
+    ("Altı aylık kontrol", "recall", "recall.due", "due_on - 7 gün", "Arama listesine ekle"),
+    ("Gelmeyen hasta", "reminder", "appointment.no_show", "aynı gün", "Sekretere görev aç"),
+    ("Geciken ödeme", "billing_rule", "invoice.overdue", "due_date + 15 gün", "SMS gönder"),
+    ("Plan onayı", "other", "treatment_plan.accepted", "", "Randevu öner"),
+    ("Yeni hasta formu", "other", "patient.created", "", "Anket bağlantısı gönder"),
+    ("Poliçe bitişi", "billing_rule", "insurance_policy.expiring", "effective_to - 30 gün", "Hasta kartına uyarı koy"),
 )
 WORKFLOWS = len(_RULES)
 
@@ -131,10 +131,11 @@ def document_content(world: World, index: int) -> bytes:
 
 def workflow(world: World, index: int, rng: Random, stamp: datetime) -> Row:
     """An automation of the practice. It tells no time of change."""
-    name, trigger, condition, action = _RULES[index]
+    name, kind, trigger, condition, action = _RULES[index]
     return {
         "workflow_id": key("workflow", index),
         "name": name,
+        "kind": kind,
         "trigger": trigger,
         "condition": condition or None,
         "action": action,

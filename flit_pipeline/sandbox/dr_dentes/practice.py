@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache, partial
 from random import Random
 
-from flit_pipeline.sandbox.dr_dentes import accounts, care, faults, people, visits
+from flit_pipeline.sandbox.dr_dentes import accounts, calls, care, custom, faults, people, visits
 from flit_pipeline.sandbox.dr_dentes.shape import CHILDREN, FIRST_KEY, MOST_PATIENTS, Builder, Row, key
 from flit_pipeline.sandbox.dr_dentes.turkish import ZONE, instant
 
@@ -30,6 +30,7 @@ BUILDERS: dict[str, Builder] = {
     "billing_line": accounts.billing_line,
     "document": care.document,
     "recall": care.recall,
+    "communication": calls.communication,
     "workflow": care.workflow,
 }
 """Object -> what makes its rows, in the order of the source spec."""
@@ -41,7 +42,8 @@ _WITHOUT_STAMP = ("workflow",)
 class Practice:
     """A whole practice. ``as_of``: its today; ``now``: 08:00 of that day, before the first appointment.
 
-    ``canary``: every patient's surname, notes and policy number carry a token that occurs nowhere else.
+    ``canary``: every patient's surname, notes and policy number carry a token that occurs nowhere else;
+    ``custom_columns``: that many columns on patient cards that the source spec does not know (custom.py).
     """
 
     def __init__(
@@ -52,12 +54,13 @@ class Practice:
         providers: int = 6,
         as_of: date = AS_OF,
         canary: bool = False,
+        custom_columns: int = 0,
     ) -> None:
         """Raises ValueError where a count is out of range."""
         if not 1 <= patients <= MOST_PATIENTS or not 1 <= locations <= 99 or not 1 <= providers <= 900:
             raise ValueError(f"patients 1-{MOST_PATIENTS}, locations 1-99, providers 1-900")
         self.seed, self.patients, self.locations, self.providers = seed, patients, locations, providers
-        self.as_of, self.canary = as_of, canary
+        self.as_of, self.canary, self.custom_columns = as_of, canary, custom_columns
         self.now = datetime.combine(as_of, time(8), tzinfo=ZONE)
         self._width = max(4, len(str(patients)))
         # Measured: every visit asks for its patient's card; without these 64 appointments stream 1.6 times as long.
@@ -80,6 +83,10 @@ class Practice:
     def objects(self) -> tuple[str, ...]:
         """Names of all objects."""
         return tuple(BUILDERS)
+
+    def custom_of(self, object_name: str) -> tuple[custom.Column, ...]:
+        """Columns of the object that its source spec does not know."""
+        return custom.columns(self.custom_columns) if object_name == custom.OBJECT else ()
 
     def count(self, object_name: str) -> int:
         """Number of rows of the object."""
@@ -138,6 +145,8 @@ class Practice:
         row = BUILDERS[object_name](self, index, rng, stamp)
         if object_name not in _WITHOUT_STAMP:
             row["updated_at"] = instant(stamp)
+        if object_name == custom.OBJECT and self.custom_columns:
+            row |= custom.cells(self, index, self.custom_columns)
         return row
 
     def _rng(self, object_name: str, index: int) -> Random:

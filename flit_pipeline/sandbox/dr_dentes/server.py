@@ -1,16 +1,17 @@
-"""The stand-in over HTTP on 127.0.0.1: sockets, token, misbehaviour and the sandbox's clock."""
+"""The stand-in over HTTP on 127.0.0.1: sockets, access, misbehaviour and the sandbox's clock."""
 
-import hmac
 import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.message import Message
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from types import TracebackType
 
 from flit_pipeline.errors import SettingsError
+from flit_pipeline.sandbox.dr_dentes.access import TOKEN_PATH, Access
 from flit_pipeline.sandbox.dr_dentes.api import Answer, Api
 from flit_pipeline.sandbox.dr_dentes.behaviour import Behaviour, Stats
 from flit_pipeline.sandbox.dr_dentes.contract import contract
@@ -23,20 +24,20 @@ from flit_pipeline.specs.source_spec import SourceSpec
 class RunningSandbox:
     """A served practice. ``url``: base without a path; ``state``: the live rows, read it only between requests.
 
-    Also a context manager that stops at the end.
+    ``access``: what it asks for. Also a context manager that stops at the end.
     """
 
     def __init__(
-        self, practice: Practice, spec: SourceSpec, token: str, behaviour: Behaviour, port: int, ticking: bool
+        self, practice: Practice, spec: SourceSpec, access: Access, behaviour: Behaviour, port: int, ticking: bool
     ) -> None:
-        self.practice, self.token, self.stats = practice, token, Stats()
+        self.practice, self.access, self.stats = practice, access, Stats()
         self.state = LiveState(practice, spec)
         self._behaviour = behaviour
         self._api = Api(self.state, behaviour, self.stats)
         self._lock, self._ticking = Lock(), ticking
         self._ahead = practice.now - datetime.now(UTC)
         self._http = _Server(self, port)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        self.url = self._api.url = f"http://127.0.0.1:{self._http.server_port}"
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
@@ -57,6 +58,11 @@ class RunningSandbox:
     def wait(self) -> None:
         """Return when the sandbox was stopped."""
         self._thread.join()
+
+    @property
+    def token(self) -> str:
+        """The token of bearer and api_key."""
+        return self.access.token
 
     def clock(self) -> datetime:
         """The sandbox's time, aware, UTC: the practice's ``now`` or what was set, going on only where it ticks."""
@@ -96,11 +102,19 @@ class RunningSandbox:
         with self._lock:
             return self.state.rows(object_name)
 
-    def respond(self, target: str, authorization: str) -> tuple[Answer, str | None]:
-        """Answer one request and say how it is disturbed; edits of other people happen after it."""
+    def sell(self, target: str, headers: Message, body: bytes) -> Answer:
+        """Answer a POST: a token, where this sandbox sells them."""
         with self._lock:
-            if not hmac.compare_digest(authorization.encode(), f"Bearer {self.token}".encode()):
-                return self._counted(Answer(401, {"error": "unauthorized", "message": "bearer token required"})), None
+            if target != TOKEN_PATH or self.access.kind != "oauth2":
+                return self._counted(Answer(404, {"error": "not_found", "message": "no such path"}))
+            return self._counted(Answer(*self.access.sell(headers, body, self.clock())))
+
+    def respond(self, target: str, headers: Message) -> tuple[Answer, str | None]:
+        """Answer one GET and say how it is disturbed; edits of other people happen after it."""
+        with self._lock:
+            if not self.access.lets_in(headers, self.clock()):
+                message = f"{self.access.kind} required"
+                return self._counted(Answer(401, {"error": "unauthorized", "message": message})), None
             self.stats.requests += 1
             disturbed = self._behaviour.disturbs(self.stats.requests)
             if disturbed == "429":
@@ -162,7 +176,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        answer, disturbed = self.server.sandbox.respond(self.path, self.headers.get("Authorization", ""))
+        self._send(*self.server.sandbox.respond(self.path, self.headers))
+
+    def do_POST(self) -> None:
+        """Sell a token."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._send(self.server.sandbox.sell(self.path, self.headers, body), None)
+
+    def _send(self, answer: Answer, disturbed: str | None) -> None:
         file = answer.body if isinstance(answer.body, bytes) else None
         body = json.dumps(answer.body, ensure_ascii=False).encode() if file is None else file
         self.send_response(answer.status)
@@ -170,9 +191,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         if answer.status == 401:
-            self.send_header("WWW-Authenticate", "Bearer")
+            self.send_header("WWW-Authenticate", self.server.sandbox.access.challenge)
         if answer.status == 429:
             self.send_header("Retry-After", self.server.sandbox.retry_after)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         if disturbed:
             self.close_connection = True
         self.end_headers()
@@ -194,10 +217,12 @@ def serve(
     behaviour: Behaviour | None = None,
     spec: SourceSpec | None = None,
     ticking: bool = False,
+    access: Access | None = None,
 ) -> RunningSandbox:
     """Serve the practice on 127.0.0.1; port 0 takes a free one.
 
-    ``ticking``: the clock goes on from the practice's ``now``, else it stands until ``set_clock``. Raises SettingsError
-    where the port is taken.
+    ``ticking``: the clock goes on from the practice's ``now``, else it stands until ``set_clock``; ``access``: another
+    lock than a bearer ``token``. Raises SettingsError where the port is taken.
     """
-    return RunningSandbox(practice, spec or contract(), token, behaviour or Behaviour(), port, ticking)
+    lock = access or Access(token=token)
+    return RunningSandbox(practice, spec or contract(), lock, behaviour or Behaviour(), port, ticking)

@@ -27,6 +27,7 @@ FIRST_KEY: dict[str, int] = {
     "document": 10_000_001,
     "recall": 11_000_001,
     "insurance_policy": 12_000_001,
+    "communication": 13_000_001,
     "workflow": 301,
 }
 """Key of row 0. Ranges do not meet and have one width each, so text order is number order."""
@@ -74,6 +75,7 @@ CHILDREN: dict[str, tuple[str, Children]] = {
     "document": ("patient", Children((1, 0, 1, 0, 1))),
     "recall": ("patient", Children((1, 0, 2, 1))),
     "insurance_policy": ("patient", Children((1, 1, 0, 2, 0))),
+    "communication": ("patient", Children((2, 0, 3, 1))),
 }
 """Object -> (parent object, counts). A patient is insured exactly where it has an ``insurance_policy``."""
 

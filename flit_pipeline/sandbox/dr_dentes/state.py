@@ -75,7 +75,8 @@ class LiveState:
         if not isinstance(key, str) or not key or self.row(object_name, key) is not None:
             raise ValueError(f"{spec.key} must be a text that no row has")
         rest = {name: value for name, value in row.items() if name != spec.key}
-        self._put(object_name, key, {**dict.fromkeys(spec.fields), spec.key: key, **self._known(object_name, rest)})
+        empty = dict.fromkeys([*spec.fields, *(column.name for column in self.practice.custom_of(object_name))])
+        self._put(object_name, key, {**empty, spec.key: key, **self._known(object_name, rest)})
 
     def delete(self, object_name: str, key: str) -> None:
         """Delete a row for good; nothing tells that it ever was. Raises KeyError for an unknown row."""
@@ -120,7 +121,8 @@ class LiveState:
 
     def _known(self, object_name: str, cells: dict[str, Cell]) -> dict[str, Cell]:
         spec = self.spec.objects[object_name]
-        wrong = [name for name in cells if name not in spec.fields or name == spec.key]
+        known = {*spec.fields, *(column.name for column in self.practice.custom_of(object_name))} - {spec.key}
+        wrong = [name for name in cells if name not in known]
         if wrong:
             raise ValueError(f"{object_name}: not columns that can be written: {', '.join(wrong)}")
         return cells
