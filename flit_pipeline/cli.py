@@ -5,6 +5,7 @@ of stdout is one object.
 """
 
 import functools
+import getpass
 import json
 import os
 import secrets
@@ -16,7 +17,8 @@ from typing import Any
 
 import click
 
-from flit_pipeline.errors import FlitError, SpecError
+from flit_pipeline.errors import FlitError, NotApproved, SpecError
+from flit_pipeline.loading import approval
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
 
@@ -119,6 +121,38 @@ def run(stage: str, migration: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("migration")
+@click.option("--for", "scope", type=click.Choice(approval.SCOPES), required=True, help="What is accepted.")
+@click.option("--by", required=True, help="Name of the person who accepts it.")
+@click.option("--yes", is_flag=True, help="Do not ask for the migration's name to be typed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
+@guarded
+def approve(migration: str, scope: str, by: str, yes: bool, as_json: bool) -> None:
+    """Accept the schema plan, the map or the full load of a MIGRATION, as the lines printed say it.
+
+    No record moves without it. A change of the spec, of a field it uses or of the destination takes it back.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to confirm on; add --yes to approve without being asked")
+    wiring = Wiring(Settings.read())
+    with wiring.workspace(migration) as work:
+        with wiring.destination(work) as destination:
+            proposal = approval.propose(work, destination, scope)
+        for line in proposal.lines:
+            click.echo(f"{migration}: {line}")
+        if not yes and click.prompt("type the migration's name to approve it", err=True).strip() != migration:
+            raise NotApproved(
+                f"{migration} was to be approved for {scope} and something else was typed", [],
+                remedy="nothing was approved; run the command again",
+            )  # fmt: skip
+        made = approval.accept(work, proposal, by=by, os_user=_os_user())
+    click.echo(f"{migration}: approved for {scope} at {made.at}")
+    if as_json:
+        said = {"ok": True, "migration": migration, "scope": scope, "at": made.at, "spec": made.accepted.spec_hash}
+        click.echo(json.dumps(said))
+
+
+@main.command()
+@click.argument("migration")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 @guarded
 def status(migration: str, as_json: bool) -> None:
@@ -131,6 +165,12 @@ def status(migration: str, as_json: bool) -> None:
         return
     window = report["window"]
     click.echo(f"window: {window['state']} since {window['as_of']}" if window else "nothing was read yet")
+    for one in report["approvals"]:
+        still = "" if one["spec_unchanged"] else "; the spec has changed since"
+        where = f"spec {one['spec']}, {one['destination']}"
+        click.echo(f"approved for {one['scope']}: {one['at']} by {one['by']} ({where}){still}")
+    if not report["approvals"]:
+        click.echo("nothing is approved")
     click.echo("batches: " + (", ".join(f"{n} {state}" for state, n in report["batches"].items()) or "none"))
     for held in report["held"]:
         click.echo(
@@ -206,6 +246,14 @@ def dev(port: int) -> None:
     finally:
         if stand_in:
             stand_in.stop()
+
+
+def _os_user() -> str:
+    """Who is logged in: beside the typed name, which anybody can type."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _sandbox_key(home: Path) -> str:

@@ -67,7 +67,11 @@ class StopAndAsk(FlitError):
 
 
 class NotApproved(StopAndAsk):
-    """The map is not confirmed, or has changed since it was."""
+    """The map is not confirmed, or has changed since it was. ``problems``: one line per change, spec and fields."""
+
+    def __init__(self, attempted: str, problems: list[str], *, remedy: str) -> None:
+        self.problems = problems
+        super().__init__(attempted + "".join(f"\n  {line}" for line in problems), remedy=remedy)
 
 
 class LeaseHeld(StopAndAsk):

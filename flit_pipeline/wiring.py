@@ -11,6 +11,7 @@ from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading import approval
 from flit_pipeline.mapping.keys import row_key
 from flit_pipeline.privacy import Vault
 from flit_pipeline.settings import Settings, SourceAccess
@@ -65,6 +66,7 @@ class Wiring:
         window = windows.latest(work.store, "full")
         return {
             "window": {"id": window.id, "state": window.state, "as_of": window.as_of} if window else None,
+            "approvals": approval.state(work),
             "batches": batches.count_by_state(work.store),
             "held": refused.by_rule(work.store),
             "findings": refused.findings_by_rule(work.store),

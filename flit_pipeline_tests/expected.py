@@ -51,6 +51,7 @@ def expected_ids(run: PracticeRun, sound: Collection[str] = ()) -> dict[str, set
         "plan_item": {str(row["line_id"]) for row in items} - open_items,
         "appointment_log": visits - planted(answer, "appointment"),
         "invoice": of_patients("invoice", "invoice_id"),
+        "document": of_patients("document", "document_id"),
         "communication": of_patients("communication", "communication_id"),
         "practice_location": {str(row["location_id"]) for row in source_rows(run, "location")},
         "patient": patients,

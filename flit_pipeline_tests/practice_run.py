@@ -20,6 +20,7 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 MIGRATION = "dr_dentes_to_odoo"
 REPOSITORY = Path(__file__).parents[1]
 PATIENCE = 240
+APPROVER = "Ayşe Onaylayan"
 PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
 KEYS = {
     "insurance_carrier": ("res_partner", "dr_dentes/patient/insurance_carrier/"),
@@ -33,6 +34,7 @@ KEYS = {
     "plan_item": ("mail_message", "dr_dentes/plan_line/plan_item/"),
     "appointment_log": ("mail_message", "dr_dentes/appointment/appointment_log/"),
     "invoice": ("mail_message", "dr_dentes/invoice/invoice/"),
+    "document": ("ir_attachment", "dr_dentes/document/document/"),
     "communication": ("mail_message", "dr_dentes/communication/communication/"),
 }
 """Route -> table and beginning of its source keys, written down here so that a change of either is noticed."""
@@ -66,7 +68,10 @@ class Ended:
 
 @dataclass
 class PracticeRun:
-    """One practice with one FLIT_HOME, on its way into one Odoo database. Use as a context manager."""
+    """One practice with one FLIT_HOME, on its way into one Odoo database. Use as a context manager.
+
+    ``approved``: a person has confirmed schema and full load before anything is run.
+    """
 
     folder: Path
     odoo: OdooUnderTest
@@ -75,6 +80,7 @@ class PracticeRun:
     batch_size: int | None = None
     page_size: int | None = None
     extra: dict[str, str] = field(default_factory=dict)
+    approved: bool = True
 
     def __enter__(self) -> "PracticeRun":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,6 +91,8 @@ class PracticeRun:
         self.sandbox: RunningSandbox = serve(
             self.practice, token=self.token, behaviour=self.behaviour, ticking=True
         )  # fmt: skip
+        if self.approved:
+            self.approve()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,6 +129,11 @@ class PracticeRun:
     def flit(self, *arguments: str, module: str = "flit_pipeline.cli") -> Ended:
         """Run ``flit-pipeline ARGUMENTS`` to its end (or another module around it)."""
         return self.wait(self.start(*arguments, module=module))
+
+    def approve(self, *scopes: str) -> None:
+        """Approve schema and full (or these scopes): the spec, fields and database as they are now."""
+        for scope in scopes or ("schema", "full"):
+            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes").ok()
 
     def run(self, stage: str) -> Ended:
         """Run a stage to its end; the JSON result is ``.last``."""

@@ -1,6 +1,6 @@
 """What the loader and the verifier ask of a destination, whatever it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,13 +11,26 @@ Image = dict[str, Any]
 """Field -> value in the destination's wire form (JSON)."""
 
 
+Fact = dict[str, Any]
+"""What a field is, in JSON: type, relation, required, readonly, keys of its selection."""
+
+
 @dataclass(frozen=True)
 class SchemaPlan:
-    """What this migration would add to the destination. ``lines``: for a person; empty: nothing to do."""
+    """What this migration would add to the destination. ``lines``: for a person; empty: nothing to do.
+
+    ``views``: names of pages on forms that would be made or completed. Records can be written without them.
+    """
 
     models: list[str] = field(default_factory=list)
     fields: list[tuple[str, str]] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def stands(self) -> bool:
+        """True when everything a record needs is there."""
+        return not self.models and not self.fields
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,8 @@ class LookupKey:
 
 
 SchemaNote = Callable[[list[tuple[str, str]], str], None]
-"""Told (model, field) pairs and ``planned`` or ``created``; the field is '' for the model itself."""
+"""Told (model, field) pairs and ``planned`` or ``created``; the field is '' for the model itself. A page on a form is
+told as the destination's model of views and the view's name."""
 
 
 class Destination(Protocol):
@@ -48,6 +62,18 @@ class Destination(Protocol):
         """Create the planned schema and warm the server up. Safe to repeat after a kill.
 
         ``note`` is told what is planned before it is made, and what stands after.
+        """
+
+    def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: "SchemaNote") -> list[str]:
+        """Show people what was created, and name it. Returns what was refused: it is told, and stops nothing.
+
+        ``ours``: pairs as in SchemaNote of all that this ledger ever made there.
+        """
+
+    def fingerprints(self, migration: Migration) -> dict[str, Fact]:
+        """Facts of every ``model.field`` the spec uses, as they are once the plan is applied; {} where there is none.
+
+        Applying the plan must not change them: a person approves them before, and the writers compare after.
         """
 
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:

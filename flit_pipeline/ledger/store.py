@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
@@ -18,7 +18,7 @@ from flit_pipeline.errors import IdentityMismatch, SettingsError
 from flit_pipeline.ledger import tables
 from flit_pipeline.privacy import Vault
 
-VERSION = "1"
+VERSION = "2"
 CHECK_TEXT = "flit"
 
 
@@ -49,6 +49,8 @@ class Store:
                 fresh = {"uuid": str(uuid.uuid4()), "version": VERSION, "key": vault.ref(CHECK_TEXT)}
                 connection.execute(insert(tables.meta), [{"name": n, "value": v} for n, v in fresh.items()])
                 known = fresh
+            if known["version"] == "1" and known["key"] == vault.ref(CHECK_TEXT):
+                known["version"] = _from_version_1(connection)
         if known["version"] != VERSION:
             raise IdentityMismatch(
                 f"a ledger of version {known['version']} was opened; this program writes version {VERSION}",
@@ -78,6 +80,14 @@ class Store:
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+
+
+def _from_version_1(connection: Connection) -> str:
+    """Version 1 had an approval table that nothing wrote; everything else stands as it is."""
+    tables.approval.drop(connection)
+    tables.approval.create(connection)
+    connection.execute(update(tables.meta).where(tables.meta.c.name == "version").values(value=VERSION))
+    return VERSION
 
 
 def now() -> str:

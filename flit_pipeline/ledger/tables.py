@@ -132,7 +132,11 @@ approval = Table(
     Column("scope", String(8), nullable=False),  # schema | sample | full
     Column("spec_hash", String(64), nullable=False),
     Column("destination", String(200), nullable=False),
+    Column("parts", Text, nullable=False),  # JSON: place in the spec -> hash, so that a refusal names what changed
     Column("schema_print", String(64), nullable=False),
+    Column("fields", Text, nullable=False),  # JSON: model.field -> its facts, as after the schema plan
+    Column("sample_run", String(36)),  # the sample that was accepted, once there is a sample stage
+    Column("diff_hash", String(64)),  # of that sample's diff
     Column("typed_name", Text, nullable=False),
     Column("os_user", Text, nullable=False),
     Column("at", String(32), nullable=False),

@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from flit_pipeline.destinations.base import SchemaPlan
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger.tables import schema_object
+from flit_pipeline.loading import approval
 from flit_pipeline.loading.stage import Writable, writing
 from flit_pipeline.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """``plan``: what was missing and now stands."""
+    """``plan``: what was missing and now stands. ``refused``: pages and names that the destination did not take."""
 
     plan: SchemaPlan
     identity: str
+    refused: list[str]
 
 
 def preflight(work: Workspace, destination: Writable) -> None:
@@ -30,17 +32,28 @@ def preflight(work: Workspace, destination: Writable) -> None:
 
 
 def prepare(work: Workspace, destination: Writable) -> Prepared:
-    """Make the destination ready. Safe to repeat: what stands is not made again."""
+    """Make the destination ready. Safe to repeat: what stands is not made again.
+
+    Raises PreflightFailed, NotApproved.
+    """
     preflight(work, destination)
+    approval.require(work, destination, "schema")
     with writing(work, destination):
         plan = destination.plan(work.migration)
         destination.apply(work.migration, plan, lambda pairs, state: _note(work, pairs, state))
+        refused = destination.place(work.migration, _ours(work), lambda pairs, state: _note(work, pairs, state))
         left = destination.plan(work.migration)
-    if left.lines:
+    if not left.stands:
         raise PreflightFailed(
             "the schema was applied and read back", left.lines, remedy="run `prepare` again; look at the server's log"
         )
-    return Prepared(plan, destination.identity())
+    return Prepared(plan, destination.identity(), refused)
+
+
+def _ours(work: Workspace) -> list[tuple[str, str]]:
+    """Everything this ledger made in the destination's schema, or was about to make when it was killed."""
+    with work.store.read() as connection:
+        return [(row.model, row.name) for row in connection.execute(select(schema_object))]
 
 
 def _note(work: Workspace, pairs: list[tuple[str, str]], state: str) -> None:

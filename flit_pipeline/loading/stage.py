@@ -9,6 +9,7 @@ from typing import Protocol
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
+from flit_pipeline.loading import approval
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
@@ -63,13 +64,15 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
-    load together, in the order of their ``order`` columns.
+    load together, in the order of their ``order`` columns. Raises NotApproved before anything
+    is written, whoever called.
     """
+    approval.require(work, destination, "full")
     window = windows.current(work.store)
-    missing = destination.plan(work.migration).lines
-    if missing:
+    plan = destination.plan(work.migration)
+    if not plan.stands:
         raise PreflightFailed(
-            f"{model} was about to be loaded and the destination lacks schema", missing, remedy="run `prepare` first"
+            f"{model} was about to be loaded and the destination lacks schema", plan.lines, remedy="run `prepare` first"
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []

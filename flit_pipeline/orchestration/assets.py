@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from flit_pipeline.loading.approval import require, state
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.stage import load_model
 from flit_pipeline.orchestration.border import safely
@@ -23,6 +24,7 @@ from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.reconcile import reconcile
 
 STAGE_TAG = "flit/stage"
+APPROVAL = "approval"
 
 
 def key(migration: str, *parts: str) -> dg.AssetKey:
@@ -35,6 +37,7 @@ def assets_of(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]
     return [
         *(_source(opener, migration, name) for name in migration.objects),
         *(_mapped(opener, migration, model) for model in migration.order_of_models),
+        _approval(opener, migration),
         _schema(opener, migration),
         *(_loaded(opener, migration, model) for model in migration.order_of_models),
         _reconciliation(opener, migration),
@@ -91,10 +94,34 @@ def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
     return mapped
 
 
+def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    """The gate as an asset: it stops a run at its root. Those that write ask again, so it is no way around them."""
+
+    @dg.asset(
+        key=key(migration.name, APPROVAL), group_name=migration.name,
+        description="What a person has accepted with `flit-pipeline approve`: scopes, times, spec; names stay out",
+    )  # fmt: skip
+    def approval(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        with (
+            safely(context, opener.alive()),
+            opener.workspace(migration.name) as work,
+        ):
+            if context.run.tags.get(STAGE_TAG) == "full":
+                with opener.destination(work) as destination:
+                    require(work, destination, "full")
+            metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}
+            for one in state(work):
+                metadata |= {f"{one['scope']} at": one["at"], f"{one['scope']} spec": one["spec"]}
+            return dg.MaterializeResult(metadata=metadata)
+
+    return approval
+
+
 def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     @dg.asset(
         key=key(migration.name, migration.file.destination, "schema"), group_name=migration.name,
         kinds={migration.file.destination}, pool=f"write_{migration.file.destination}",
+        deps=[key(migration.name, APPROVAL)],
         description="Fields and models this migration adds to the destination",
     )  # fmt: skip
     def schema(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -106,6 +133,9 @@ def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             prepared = prepare(work, destination)
             context.log.info(f"schema: {len(prepared.plan.models)} models, {len(prepared.plan.fields)} fields created")
             created = {"models created": len(prepared.plan.models), "fields created": len(prepared.plan.fields)}
+            for line in prepared.refused:
+                context.log.warning(line)
+            created |= {"pages made": len(prepared.plan.views), "refused": len(prepared.refused)}
             return dg.MaterializeResult(metadata={**created, "plan": dg.MetadataValue.md(_lines(prepared.plan.lines))})
 
     return schema
@@ -118,6 +148,7 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
     @dg.asset(
         key=key(migration.name, destination_name, model), group_name=migration.name, kinds={destination_name},
         deps=[
+            key(migration.name, APPROVAL),
             key(migration.name, "mapped", model),
             key(migration.name, destination_name, "schema"),
             *(key(migration.name, destination_name, other) for other in sorted(pointed)),

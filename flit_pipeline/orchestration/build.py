@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from flit_pipeline.errors import FlitError
-from flit_pipeline.orchestration.assets import STAGE_TAG, assets_of, key
+from flit_pipeline.orchestration.assets import APPROVAL, STAGE_TAG, assets_of, key
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import job_name
 from flit_pipeline.orchestration.opener import Opener
@@ -33,13 +33,14 @@ def build_definitions(opener: Opener) -> dg.Definitions:
 
 def _job(migration: Migration, stage: str) -> Any:
     name, destination = migration.name, migration.file.destination
+    approval = key(name, APPROVAL)
     sources = [key(name, "source", one) for one in migration.objects]
     mapped = [key(name, "mapped", model) for model in migration.order_of_models]
     loaded = [key(name, destination, model) for model in migration.order_of_models]
     selection = {
         "inventory": [*sources, key(name, "report", "inventory")],
-        "prepare": [key(name, destination, "schema")],
-        "full": [*sources, *mapped, *loaded, key(name, "report", "reconciliation")],
+        "prepare": [approval, key(name, destination, "schema")],
+        "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "reconcile": [key(name, "report", "reconciliation")],
     }[stage]
     return dg.define_asset_job(

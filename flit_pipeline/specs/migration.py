@@ -121,14 +121,17 @@ class Migration:
 
         How the source is reached (ACCESS) and the size of a batch mean nothing.
         """
-        meaning = {
+        text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def meaning(self) -> dict[str, Any]:
+        """What the canonical hash is taken of."""
+        return {
             "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),
         }
-        text = json.dumps(meaning, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def transforms(self) -> dict[str, int]:
         """The transforms this migration names, and their revisions."""

@@ -20,6 +20,7 @@ from flit_pipeline.destinations.odoo.client import QUIET, OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.ledger import windows
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading import approval
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.resolve import Resolver
@@ -89,6 +90,8 @@ def _measure(server: OdooServer, folder: Path, patients: int, groups: int) -> No
         map_model(work, model)
     client = OdooClient(server.url, server.database, server.api_key)
     destination = OdooDestination(client, migration, store.uuid)
+    for scope in ("schema", "full"):
+        approval.accept(work, approval.propose(work, destination, scope), by="benchmark", os_user="benchmark")
     prepare(work, destination)
     bench = Bench(work, destination, server, folder)
     for route in ("insurance_carrier", "practice_location"):

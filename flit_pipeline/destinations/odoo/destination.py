@@ -1,10 +1,10 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from flit_pipeline.destinations.base import LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import lookups, preflight, schema, values
+from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
+from flit_pipeline.destinations.odoo import fingerprint, forms, lookups, preflight, schema, values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
@@ -44,6 +44,14 @@ class OdooDestination:
         schema.apply(self.client, migration, plan, note)
         self._types.clear()
 
+    def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: SchemaNote) -> list[str]:
+        """Pages on forms and external ids for what we made."""
+        return forms.place(self.client, migration, ours, note)
+
+    def fingerprints(self, migration: Migration) -> dict[str, Fact]:
+        """Facts of every field the spec uses, as after the plan."""
+        return fingerprint.fingerprints(self.client, migration)
+
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
         """Ids of existing records."""
         return self._lookups.find(wanted)
@@ -67,8 +75,8 @@ class OdooDestination:
     def soft_fields(self, model: str, fields: Sequence[str]) -> list[str]:
         """Fields to read back in the call that writes them: html is sanitised, numbers rounded, lists completed.
 
-        Of files the server's own SHA-1 and size come back. All other types come back as sent (contract/test_odoo_values.py); reading 28 fields of 500 partners back cost
-        30 of 350 ms.
+        Of files the server's own SHA-1 and size come back. All other types come back as sent
+        (contract/test_odoo_values.py); reading 28 fields of 500 partners back cost 30 of 350 ms.
         """
         types = self.field_types(model)
         files = ["checksum", "file_size"] if any(types.get(name) == "binary" for name in fields) else []

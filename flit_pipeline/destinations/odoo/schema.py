@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flit_pipeline.destinations.base import SchemaNote, SchemaPlan
+from flit_pipeline.destinations.odoo import forms
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import FENCE, FENCE_FIELD, KEY, WRITE, slot
 from flit_pipeline.specs.migration import Migration
@@ -43,7 +44,10 @@ def plan(client: OdooClient, migration: Migration) -> SchemaPlan:
             fields.append((model, name))
             target = f" -> {values['relation']}" if "relation" in values else ""
             lines.append(f"create field {model}.{name}: {values['ttype']}{target} ({values['field_description']!r})")
-    return SchemaPlan(models, fields, lines)
+    if models or fields:
+        lines.append(f"name them in {forms.MODULE}: external ids, which exports and other apps refer to")
+    views = forms.missing(client, migration)
+    return SchemaPlan(models, fields, [page.name for page in views], lines + [page.line for page in views])
 
 
 def apply(client: OdooClient, migration: Migration, planned: SchemaPlan, note: SchemaNote) -> None:

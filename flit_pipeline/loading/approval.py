@@ -1,0 +1,148 @@
+"""The gate: no record moves before a person confirmed the map. Every writer asks it itself, whatever started it.
+
+What belongs here: what is confirmed, whether it still holds, and the lines that say what changed. What does not:
+asking the person (cli.py), keeping the answer (ledger/approvals.py).
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flit_pipeline.destinations.base import Destination, Fact
+from flit_pipeline.errors import NotApproved, PreflightFailed, SettingsError
+from flit_pipeline.ledger import approvals
+from flit_pipeline.ledger.approvals import Accepted, Approval
+from flit_pipeline.specs.parts import differences, parts
+from flit_pipeline.workspace import Workspace
+
+SCOPES = ("schema", "sample", "full")
+COVERS = {
+    "schema": "`run prepare`: the schema plan below",
+    "sample": "`run sample`: the map, tried on a few records (a stage of a later release)",
+    "full": "`run full` and every later load of this map",
+}
+NEEDS = {"sample": "schema", "full": "schema"}
+"""What must hold before a scope can be approved. Once there is a sample stage, ``full`` needs a sample and its diff."""
+
+LINES = 40
+"""So many changes are listed; a map that was rewritten has hundreds."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a person is about to accept, and the lines that show it."""
+
+    scope: str
+    accepted: Accepted
+    lines: list[str]
+
+
+def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
+    """Look at the spec and the live destination as they are now. Writes nothing.
+
+    Raises PreflightFailed for what could not be loaded anyway, NotApproved where an earlier approval is missing.
+    """
+    migration = work.migration
+    problems = destination.preflight(migration)
+    if problems:
+        raise PreflightFailed(
+            f"{migration.name} was to be approved for {scope} and does not fit the live destination", problems,
+            remedy="correct each line, then approve",
+        )  # fmt: skip
+    if scope in NEEDS:
+        require(work, destination, NEEDS[scope])
+    accepted = _present(work, destination)
+    lines = [f"approval for {scope}, covers {COVERS[scope]}", f"destination: {accepted.destination}"]
+    lines.append(f"spec: {accepted.spec_hash[:12]}")
+    for model in migration.order_of_models:
+        routes = list(migration.routes_of(model))
+        count = sum(len(route.route.fields) for route in routes)
+        names = ", ".join(route.name for route in routes)
+        lines.append(f"{model}: {len(routes)} routes ({names}), {count} fields filled")
+    plan = destination.plan(migration)
+    lines += [f"to prepare: {line}" for line in plan.lines] or ["to prepare: nothing, the schema stands"]
+    return Proposal(scope, accepted, lines)
+
+
+def accept(work: Workspace, proposal: Proposal, *, by: str, os_user: str) -> Approval:
+    """Write down that a person accepted exactly what was proposed. Raises SettingsError for a name that is none."""
+    name = " ".join(by.split())
+    if not name or not name.isprintable() or len(name) > 200:
+        raise SettingsError("an approval was to be signed and --by holds no name", remedy="give the name of a person")
+    return approvals.add(work.store, proposal.scope, proposal.accepted, name, os_user)
+
+
+def require(work: Workspace, destination: Destination, scope: str) -> Approval:
+    """The valid approval of a scope. Raises NotApproved with every change since it was given."""
+    name, now = work.migration.name, _present(work, destination)
+    found = approvals.newest(work.store, scope, now.destination)
+    attempted = f"{name} was about to go on and needs an approval for {scope}"
+    command = f"`flit-pipeline approve {name} --for {scope} --by NAME`"
+    if found is None:
+        raise NotApproved(f"{attempted}; nobody has given it", [], remedy=f"read what {command} prints, and confirm it")
+    changes = list(changed(found.accepted, now))
+    if changes:
+        more = len(changes) - LINES
+        shown = changes[:LINES] + ([f"and {more} more"] if more > 0 else [])
+        raise NotApproved(
+            f"{attempted}; the one of {found.at} holds no longer", shown,
+            remedy=f"take the change back, or read what {command} prints, and confirm it",
+        )  # fmt: skip
+    return found
+
+
+def changed(then: Accepted, now: Accepted) -> Iterator[str]:
+    """One line per thing that is no longer as it was accepted."""
+    if then.destination != now.destination:
+        yield f"it was given for the destination {then.destination}, this is {now.destination}"
+    if then.spec_hash != now.spec_hash:
+        yield from differences(then.parts, now.parts) or ["the grammar of the spec has changed with the program"]
+    elif then.fields.keys() != now.fields.keys():  # with the spec unchanged: a look-up's relation, or the program
+        yield from (f"{name} is used now and was not" for name in sorted(now.fields.keys() - then.fields.keys()))
+        yield from (f"{name} was used and is no longer" for name in sorted(then.fields.keys() - now.fields.keys()))
+    for name in sorted(then.fields.keys() & now.fields.keys()):
+        yield from _field_changes(name, then.fields[name], now.fields[name])
+
+
+def state(work: Workspace) -> list[dict[str, object]]:
+    """Every approval in force or once in force, for `status`. The destination is not asked."""
+    current = work.migration.canonical_hash()
+    return [
+        {
+            "scope": one.scope, "at": one.at, "by": one.typed_name, "spec": one.accepted.spec_hash[:12],
+            "destination": one.accepted.destination, "spec_unchanged": one.accepted.spec_hash == current,
+        }
+        for one in approvals.listed(work.store, SCOPES)
+    ]  # fmt: skip
+
+
+def _present(work: Workspace, destination: Destination) -> Accepted:
+    fields = destination.fingerprints(work.migration)
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return Accepted(
+        work.migration.canonical_hash(), parts(work.migration), destination.identity(),
+        hashlib.sha256(text.encode()).hexdigest(), fields,
+    )  # fmt: skip
+
+
+def _field_changes(name: str, then: Fact, now: Fact) -> Iterator[str]:
+    if then == now:
+        return
+    if not now:
+        yield f"{name} is gone from the destination"
+    elif not then:
+        yield f"{name} has come into being at the destination"
+    else:
+        for fact in sorted(then.keys() | now.keys()):
+            if then.get(fact) != now.get(fact):
+                yield f"{name}: {fact} {_said(then.get(fact), now.get(fact))}"
+
+
+def _said(then: object, now: object) -> str:
+    if isinstance(then, list) and isinstance(now, list):
+        lost, won = Counter(then) - Counter(now), Counter(now) - Counter(then)
+        signs = [*(f"without {one}" for one in sorted(lost)), *(f"with {one}" for one in sorted(won))]
+        return f"is now {', '.join(signs)}"
+    return f"was {'none' if then == '' else then}, is {'none' if now == '' else now}"
