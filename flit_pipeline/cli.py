@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,47 @@ def sandbox(system: str, arguments: tuple[str, ...]) -> None:
         from flit_pipeline.sandbox.dr_dentes.__main__ import main as stand_in
 
     sys.exit(stand_in(list(arguments)))
+
+
+@main.command()
+@click.option("--migration", type=click.Choice(["dr_dentes_to_odoo"]), default="dr_dentes_to_odoo", show_default=True)
+@click.option("--patients", default=200, show_default=True, help="Size of the made-up practice.")
+@click.option("--home", type=click.Path(path_type=Path), default=Path(".flit/demo"), show_default=True)
+@click.option("--look", is_flag=True, help="Keep the stand-in of the CRM running afterwards, to look at what landed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
+@guarded
+def demo(migration: str, patients: int, home: Path, look: bool, as_json: bool) -> None:
+    """Move a made-up practice into a stand-in of the CRM, both started here: nothing is needed, nobody is touched."""
+    from contextlib import ExitStack
+
+    from flit_pipeline import demo as demonstration
+
+    with ExitStack() as stack:
+        told = demonstration.run(migration, patients, home.resolve(), stack)
+        for one in told.identities:
+            parts = " + ".join(f"{count} {name}" for name, count in one["parts"].items())
+            click.echo(f"{one['name']}: {one['whole']} {'=' if one['closes'] else '≠'} {parts or '0'}")
+        for route, count in told.counts.items():
+            click.echo(f"{route}: {count['destination']} records in the CRM, {count['ledger']} in the ledger")
+        for path in told.reports:
+            click.echo(f"report: {path}")
+        for problem in told.problems:
+            click.echo(f"error: {problem}", err=True)
+        if look:
+            click.echo(f"{told.page} shows what landed; Ctrl-C ends it", err=True)
+            _until_interrupted()
+    if as_json:
+        click.echo(json.dumps(told.__dict__))
+    else:
+        click.echo(f"{'done' if told.ok else 'not done'} in {told.seconds} s")
+    sys.exit(0 if told.ok else 1)
+
+
+def _until_interrupted() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
 
 
 @main.command()

@@ -111,7 +111,7 @@ def test_source_rows_equal_the_sandboxs_own_count(loaded: Loaded) -> None:
     assert {name: full[f"{name} rows"] for name in read} == read
 
 
-HISTORY = ("treatment", "treatment_plan", "invoice", "communication")
+HISTORY = ("treatment", "treatment_plan", "invoice", "communication", "document")
 ACCOUNTS = ("billing_line", "invoice", "insurance_policy", "recall")
 
 
@@ -142,6 +142,7 @@ def test_planted_faults_land_in_the_rules_the_answer_key_names(loaded: Loaded) -
         ("appointment", "unresolved_ref"): counts["appointments_of_refused_patients"],
         ("clinical_note", "unresolved_ref"): counts["rows_of_refused_patients"]["clinical_note"] + bad_notes,
         ("clinical_note", "unstorable_character"): len(planted(answer, "clinical_note", "nul_character")),
+        ("document", "file_missing"): len(planted(answer, "document", "missing_file")),
         **{(name, "unresolved_ref"): len(of_refused_patients(loaded.run, name)) for name in HISTORY},
         **refused_items(loaded.run),
     })  # fmt: skip
@@ -256,7 +257,8 @@ def test_nobody_hears_of_the_load(loaded: Loaded) -> None:
         "select count(*) from (select distinct a.res_id, u.partner_id from mail_activity a"
         " join res_users u on u.id = a.user_id where a.x_flit_key is not null) as pairs"
     )  # Odoo makes whom a task is given to a follower of its patient
-    expected = {"mail_message": notes, "mail_activity": tasks, "mail_followers": followed}
+    files = len(loaded.run.keys("document"))
+    expected = {"mail_message": notes, "mail_activity": tasks, "mail_followers": followed, "ir_attachment": files}
     assert after == {**loaded.before, **{table: loaded.before[table] + more for table, more in expected.items()}}
     assert odoo.sink.count == 0
 

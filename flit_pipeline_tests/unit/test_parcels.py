@@ -1,0 +1,116 @@
+"""Files of records: their bytes go with the batch, their hash stays in the ledger, a bad one holds its record alone."""
+
+import base64
+import hashlib
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import pytest
+
+from flit_pipeline.errors import RowRefused
+from flit_pipeline.ledger.batches import Intent
+from flit_pipeline.loading import parcels
+from flit_pipeline.loading.parcels import Parcels
+from flit_pipeline.loading.sender import Item
+from flit_pipeline.results import Command
+from flit_pipeline.sources.files import FileHandle
+from flit_pipeline.specs.migration_spec import FieldRule
+
+LINK = FieldRule.model_validate({"file": ["file_name", "url"], "sha1": "sha1", "else": "link"})
+REJECT = FieldRule.model_validate({"file": ["file_name", "url"], "sha1": "sha1"})
+MOST = 1000
+
+
+class Shelf:
+    """A FileSource of known files."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files, self.opened = files, 0
+
+    def open(self, document_row: Mapping[str, str | None]) -> FileHandle | None:
+        content = self.files.get(document_row["file_name"] or "")
+        if content is None:
+            return None
+        self.opened += 1
+        return FileHandle(_pieces(content), len(content), most=MOST, where="shelf: opening a file")
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _pieces(content: bytes) -> Generator[bytes, None, None]:
+    for start in range(0, len(content), 100):
+        yield content[start : start + 100]
+
+
+class Crm:
+    """The one method of a destination that parcels ask for."""
+
+    def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if name != field} | {"url": url}
+
+
+def item(number: int, name: str | None, sha1: str | None = None) -> Item:
+    marker = {"$file": {"file_name": name, "url": f"https://files.example/{number}"}, "expected": sha1}
+    values = {"name": name, "datas": marker if name else None}
+    return Item(Intent("document", f"k{number}", f"r{number}", "create", "h", values), Command(f"k{number}", values))
+
+
+def packed(files: Mapping[str, bytes], *items: Item, rule: FieldRule = LINK) -> tuple[list[list[Item]], list[str]]:
+    """Batches, and the rules of what cannot go."""
+    crm: Any = Crm()
+    found = list(Parcels(Shelf(files), crm, "ir.attachment", {"document": {"datas": rule}}).packed(items))
+    return [one for one in found if isinstance(one, list)], [one[1].rule for one in found if isinstance(one, tuple)]
+
+
+def test_the_bytes_go_with_the_command_and_only_their_hash_into_the_ledger() -> None:
+    content = b"%PDF \xff scan"
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    [[sent]], held = packed({"a.pdf": content}, item(1, "a.pdf", digest.upper()))
+    assert held == []
+    assert base64.b64decode(sent.command.values["datas"]) == content
+    assert sent.intent.sent["datas"]["sha1"] == digest
+    assert sent.intent.sent["datas"]["bytes"] == len(content)
+    assert "datas" not in str(sent.intent.sent["name"])
+    assert base64.b64encode(content).decode() not in str(sent.intent.sent)
+
+
+def test_a_bad_file_holds_its_record_alone() -> None:
+    files = {"a.pdf": b"a", "b.pdf": b"b"}
+    batches, held = packed(files, item(1, "a.pdf"), item(2, "gone.pdf"), item(3, "b.pdf", "0" * 40), item(4, "b.pdf"))
+    assert [[one.intent.key for one in batch] for batch in batches] == [["k1", "k4"]]
+    assert held == ["file_missing", "file_differs"]
+
+
+def test_a_record_without_a_file_goes_as_it_is() -> None:
+    [[sent]], _ = packed({}, item(1, None))
+    assert sent.command.values["datas"] is None
+
+
+@pytest.mark.parametrize(("rule", "goes"), [(LINK, True), (REJECT, False)])
+def test_a_file_too_large_becomes_a_link_where_the_spec_says_so(rule: FieldRule, goes: bool) -> None:
+    batches, held = packed({"big.dcm": b"x" * (MOST + 1)}, item(7, "big.dcm"), rule=rule)
+    if goes:
+        [[sent]] = batches
+        assert sent.command.values == {"name": "big.dcm", "url": "https://files.example/7"}
+        assert sent.intent.sent["datas"]["link"] is True
+        assert held == []
+    else:
+        assert (batches, held) == ([], ["file_too_large"])
+
+
+def test_batches_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory of a load must not grow with the size of its X-rays."""
+    monkeypatch.setattr(parcels, "BATCH_BYTES", 250)
+    files = {f"{n}.png": bytes(100) for n in range(5)}
+    batches, _ = packed(files, *(item(n, f"{n}.png") for n in range(5)))
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+
+
+def test_refusals_name_no_file() -> None:
+    """File names hold names of patients."""
+    crm: Any = Crm()
+    freight = Parcels(Shelf({}), crm, "ir.attachment", {"document": {"datas": LINK}})
+    [(_, refused)] = [one for one in freight.packed([item(1, "Kanarya Hanım.pdf")]) if isinstance(one, tuple)]
+    assert isinstance(refused, RowRefused)
+    assert "Kanarya" not in str(refused)
