@@ -116,6 +116,12 @@ class Migration:
         document = self.documents.get(model) or Document(f"{self.name}/{model}.yaml", None, {})
         return lambda text: document.problem(where, text)
 
+    def at_field(self, route: BoundRoute, field: str) -> Callable[[str], str]:
+        """A problem of a field of a route, at the route that brings it: itself, or one that extends it."""
+        written = self.models[route.model].routes
+        owner = next((name for name in route.parts if field in written[name].fields), route.name)
+        return self.at(route.model, "routes", owner, "fields", field)
+
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 

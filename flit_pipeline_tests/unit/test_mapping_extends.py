@@ -47,9 +47,9 @@ def test_two_rows_of_an_extension_for_one_record_are_told(tmp_path: Path) -> Non
     """The second would overwrite the first without a word."""
     case = {
         "in": f"{MIGRATION}/res.partner.yaml",
-        "find": "select patient_id, max(starts_at) as last_at, list(visit_id order by visit_id) as _rows_visit\n"
+        "find": "select patient_id, max(starts_at) as last_at, min(visit_id) as photo, list(visit_id order by visit_id) as _rows_visit\n"
         "      from seen where past group by patient_id",
-        "put": "select patient_id, starts_at as last_at, [visit_id] as _rows_visit from seen",
+        "put": "select patient_id, starts_at as last_at, visit_id as photo, [visit_id] as _rows_visit from seen",
     }
     migration = load(spoiled(case, tmp_path), MIGRATION)
     found = mapped("patient", migration=migration, patient=[ANNA], visit=[visit(1, "P1"), visit(2, "P1")])

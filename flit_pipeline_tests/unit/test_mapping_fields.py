@@ -33,7 +33,7 @@ def test_empty_cells_stay_empty() -> None:
     found = image({})
     assert found == {
         "name": None, "x_status": None, "x_carrier_id": None, "x_national_id": None, "x_balance": None,
-        "country_id": None, "user_id": {"$owner": None}, "function": None,
+        "country_id": None, "user_id": {"$owner": None}, "function": None, "image_1920": None,
     }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ class _Field:
 def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
     fields, new = known.facts[route.model], _new_fields(migration, route.model)
     for name, rule in route.route.fields.items():
-        at = migration.at(route.model, "routes", route.name, "fields", name)
+        at = migration.at_field(route, name)
         fact = fields.get(name) or new.get(name)
         if fact is None:
             remedy = GONE_IN_19.get(name) or f"correct the name{_near(name, {*fields, *new})}, or add it under creates"
