@@ -15,7 +15,7 @@ from flit_pipeline_tests.expected import expected_ids
 from flit_pipeline_tests.journeys.oracle import ROUTES, compared, table
 from flit_pipeline_tests.journeys.oracle_world import World, world_of
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import KEYS, MIGRATION, REPOSITORY, Practice, PracticeRun, hire
+from flit_pipeline_tests.practice_run import KEYS, MIGRATION, REPOSITORY, Practice, PracticeRun, hire, source_rows
 
 SAMPLE = 50
 SEED = os.environ.get("FLIT_TEST_SEED", "read back")
@@ -27,6 +27,7 @@ def found(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
     practice = Practice(patients=80, seed=8)
     with PracticeRun(tmp_path_factory.mktemp("read_back"), odoo, practice) as run:
         owners = hire(run)
+        odd_rows(run)
         run.run("prepare").ok()
         run.run("full").ok()
         counts = read_back(run, owners)
@@ -36,6 +37,20 @@ def found(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
             Path(folder).mkdir(parents=True, exist_ok=True)
             (Path(folder) / "read_back.txt").write_text(text + "\n", encoding="utf-8")
         yield counts
+
+
+def odd_rows(run: PracticeRun) -> None:
+    """What the sandbox never invents: families that share an account, days and invoices left empty, an empty plan."""
+    for number, row in enumerate(source_rows(run, "patient")):
+        if number % 2:
+            run.sandbox.edit("patient", row["patient_id"], family_account_id=f"{900_001 + number // 6}")
+    emptied = {"invoice": "invoice_date", "treatment": "performed_at", "billing_line": "invoice_id", "recall": "due_on"}
+    for name, column in emptied.items():
+        key = next(iter(run.sandbox.state.spec.objects[name].fields))
+        for row in list(source_rows(run, name))[::6]:
+            run.sandbox.edit(name, row[key], **{column: None})
+    for row in list(source_rows(run, "plan_line"))[:4]:
+        run.sandbox.delete("plan_line", row["line_id"])
 
 
 def read_back(run: PracticeRun, owners: dict[str, int]) -> Found:
@@ -105,4 +120,10 @@ def test_the_sample_is_large_and_varied(found: Found) -> None:
     ways = {way for _, _, way in found}
     assert {f"equal by {rule}" for rule in ("phone format", "date format", "html paragraphs", "local to UTC")} <= ways
     assert {f"equal by {rule}" for rule in ("folded carrier", "link by name and phone", "owner by e-mail")} <= ways
-    assert sum(found.values()) > 4_000
+    undated = {route for route, name, way in found if (name, way) == ("date", "equal by last changed, local to UTC")}
+    assert undated == {"treatment", "treatment_plan", "plan_item", "invoice"}
+    assert {f"equal by {rule}" for rule in ("sum of a family", "worst payment", "policies in words")} <= ways
+    assert {f"equal by {rule}" for rule in ("latest visit", "last visit of the recall", "latest plan")} <= ways
+    assert {f"equal by {rule}" for rule in ("earliest recall ahead", "latest recall, all past")} <= ways
+    assert {f"equal by {rule}" for rule in ("day at midnight UTC", "last changed, local to UTC")} <= ways
+    assert sum(found.values()) > 10_000
