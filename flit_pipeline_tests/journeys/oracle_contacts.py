@@ -140,7 +140,7 @@ def balance(world: World, patient_id: Any) -> Decimal | None:
 
 
 def policies(row: Row, world: World, record: Row) -> Iterator[Cell]:
-    """The policy of the lowest rank gives its dates, the next one its payer, and all but the first are told."""
+    """The policy of the lowest rank gives its dates, the next one its payer, and all that are not on the card are told."""
     ranked = sorted(world.of("insurance_policy", row["patient_id"]), key=lambda one: (one["rank"], one["policy_id"]))
     empty = dict.fromkeys(("subscriber_relationship", "effective_from", "effective_to", "payer_name"))
     first, second = [*ranked, empty, empty][:2]
@@ -153,10 +153,18 @@ def policies(row: Row, world: World, record: Row) -> Iterator[Cell]:
     told = (
         [one["payer_name"], one["policy_number"], one["group_number"], one["subscriber_relationship"],
          iso_day(one["effective_from"]), iso_day(one["effective_to"])]
-        for one in ranked[1:]
+        for one in ranked
+        if one is not first or not on_card(row, one)
     )  # fmt: skip
     texts = "; ".join(" ".join(str(cell).strip() for cell in cells if cell is not None) for cells in told)
     yield "x_other_insurances", None, {"policies in words": texts}
+
+
+def on_card(row: Row, policy: Row) -> bool:
+    """True where the patient's own row names payer and numbers of the policy."""
+    columns = {"payer_name": "insurance_carrier_name", "policy_number": "insurance_policy_number"}
+    columns["group_number"] = "insurance_group_number"
+    return all(policy[one] == row[other] for one, other in columns.items())
 
 
 def care(row: Row, world: World) -> Iterator[Cell]:

@@ -172,7 +172,23 @@ def test_the_policy_of_the_lowest_rank_leads_whatever_its_key() -> None:
     assert image["x_other_insurance_carrier_id"] == {
         "$ref": ["insurance_carrier", "dr_dentes/patient/insurance_carrier/axa"]
     }
-    assert image["x_other_insurances"] == "Axa N-7 spouse 2026-01-01; N-9"
+    assert image["x_other_insurances"] == "Güneş Sigorta self 2025-03-01; Axa N-7 spouse 2026-01-01; N-9"
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ({"insurance_carrier_name": "Axa", "insurance_policy_number": "N-1"}, None),
+        ({"insurance_carrier_name": "Axa", "insurance_policy_number": "N-0"}, "Axa N-1"),
+        ({"insurance_carrier_name": "Axa", "insurance_policy_number": None}, "Axa N-1"),
+        ({"insurance_carrier_name": "Allianz", "insurance_policy_number": "N-1"}, "Axa N-1"),
+        ({}, "Axa N-1"),
+    ],
+)
+def test_a_policy_that_the_card_does_not_carry_is_told(card: Cells, told: str | None) -> None:
+    """The first policy's payer and number would stand nowhere where the card is empty or names another."""
+    rows = [policy(1, "Axa", 1, policy_number="N-1")]
+    assert images("patient", patient=[person(1, **card)], insurance_policy=rows)["P1"]["x_other_insurances"] == told
 
 
 def test_payers_of_policies_become_carriers_once_under_the_writing_of_the_card() -> None:
