@@ -40,10 +40,12 @@ def found(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def odd_rows(run: PracticeRun) -> None:
-    """What the sandbox never invents: families that share an account, days and invoices left empty, an empty plan."""
+    """What the sandbox never invents: shared family accounts, cells left empty, a plan without items."""
     for number, row in enumerate(source_rows(run, "patient")):
         if number % 2:
             run.sandbox.edit("patient", row["patient_id"], family_account_id=f"{900_001 + number // 6}")
+        if number % 5 == 0:
+            run.sandbox.edit("patient", row["patient_id"], insurance_carrier_name=None, insurance_policy_number=None)
     emptied = {"invoice": "invoice_date", "treatment": "performed_at", "billing_line": "invoice_id", "recall": "due_on"}
     for name, column in emptied.items():
         key = next(iter(run.sandbox.state.spec.objects[name].fields))
