@@ -7,6 +7,7 @@ and TMPDIR and everything that was printed is searched as bytes for every identi
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -41,11 +42,12 @@ TEXTS = {
 
 @dataclass
 class Ran:
-    """A practice after all kinds of runs. ``ended``: by name."""
+    """A practice after all kinds of runs. ``ended``: by name; ``held``: while the server refused rows."""
 
     run: PracticeRun
     needles: Needles
     ended: dict[str, Ended] = field(default_factory=dict)
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,7 @@ def ran(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ended["prepare"] = run.run("prepare")
         odoo.sql(QUOTING)
         ended["refused by the server"] = run.run("full")
+        story.held = run.held()
         odoo.sql("drop trigger flit_test_quotes on res_partner; drop trigger flit_test_quotes on mail_message")
         ended["broken mapping"] = trouble(run, "flit_pipeline.pipeline.map:_record", "raise", 9)
         ended["broken call"] = trouble(run, "flit_pipeline.destinations.odoo.fence:Fences.send", "raise", 1)
@@ -117,6 +120,10 @@ def test_rows_that_the_server_refused_were_held_one_by_one(ran: Ran) -> None:
     counted = re.search(r"^patient: \d+ created, .* (\d+) held$", ran.ended["refused by the server"].err, re.MULTILINE)
     refused = {key for key in ran.run.keys("patient") if key.endswith("5")}
     assert counted and int(counted[1]) == len(refused) > 2  # they went in when the server took them
+    later = ran.run.held()
+    assert later["patient", "destination_refused"] == 0
+    for route in ("clinical_note", "treatment", "treatment_plan", "plan_item", "communication", "invoice"):
+        assert ran.held[route, "destination_refused"] > later[route, "destination_refused"] == 0, route
 
 
 def test_every_text_about_a_patient_carries_a_token(ran: Ran) -> None:
