@@ -7,6 +7,7 @@ and TMPDIR and everything that was printed is searched as bytes for every identi
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import pytest
 
 from flit_pipeline_tests.faults.clear_text import SHORTEST, Needles, files, writings
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun
+from flit_pipeline_tests.practice_run import KEYS, MIGRATION, Ended, Practice, PracticeRun
 
 DYING = "flit_pipeline_tests.faults.dying"
 QUOTING = """
@@ -24,17 +25,29 @@ create function flit_test_quotes() returns trigger language plpgsql as
 $$ begin raise exception 'cannot store %', new.name || ' ' || coalesce(new.email, ''); end $$;
 create trigger flit_test_quotes before insert on res_partner for each row
 when (new.x_flit_key like 'dr\\_dentes/patient/patient/%%5') execute function flit_test_quotes();
+create function flit_test_quotes_text() returns trigger language plpgsql as
+$$ begin raise exception 'cannot store %', new.body || ' ' || coalesce(new.subject, ''); end $$;
+create trigger flit_test_quotes before insert on mail_message for each row
+when (new.x_flit_key like 'dr\\_dentes/%%7') execute function flit_test_quotes_text();
 """
 """A server that quotes the row in its error, as databases do."""
+
+TEXTS = {
+    "clinical_note": ("body",), "treatment": ("procedure_description", "notes"), "treatment_plan": ("notes",),
+    "plan_line": ("procedure_description",), "insurance_policy": ("policy_number",), "document": ("file_name",),
+    "recall": ("recall_type",), "communication": ("subject", "body"), "patient": ("last_name", "street"),
+}  # fmt: skip
+"""Where the source holds text that people write about a patient."""
 
 
 @dataclass
 class Ran:
-    """A practice after all kinds of runs. ``ended``: by name."""
+    """A practice after all kinds of runs. ``ended``: by name; ``held``: while the server refused rows."""
 
     run: PracticeRun
     needles: Needles
     ended: dict[str, Ended] = field(default_factory=dict)
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +61,8 @@ def ran(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ended["prepare"] = run.run("prepare")
         odoo.sql(QUOTING)
         ended["refused by the server"] = run.run("full")
-        odoo.sql("drop trigger flit_test_quotes on res_partner")
+        story.held = run.held()
+        odoo.sql("drop trigger flit_test_quotes on res_partner; drop trigger flit_test_quotes on mail_message")
         ended["broken mapping"] = trouble(run, "flit_pipeline.pipeline.map:_record", "raise", 9)
         ended["broken call"] = trouble(run, "flit_pipeline.destinations.odoo.fence:Fences.send", "raise", 1)
         ended["killed"] = trouble(run, "flit_pipeline.ledger.batches:confirm", "before", 1)
@@ -70,9 +84,9 @@ def with_a_cast_that_fails(run: PracticeRun) -> Ended:
     """A run of a spec whose SQL casts names to numbers: the engine's error quotes the cell."""
     specs = run.folder / "bad_specs"
     shutil.copytree(run.specs, specs)
-    file = specs / MIGRATION / "calendar.event.yaml"
+    file = specs / MIGRATION / "migration.yaml"
     text = file.read_text(encoding="utf-8")
-    broken = text.replace("v.last_name as provider_last_name,", "cast(a.title as integer) as provider_last_name,")
+    broken = text.replace("v.last_name as provider_last_name,", "cast(a.title as integer) as provider_last_name,", 1)
     assert broken != text
     file.write_text(broken, encoding="utf-8")
     run.extra["FLIT_SPECS"] = str(specs)
@@ -106,6 +120,21 @@ def test_rows_that_the_server_refused_were_held_one_by_one(ran: Ran) -> None:
     counted = re.search(r"^patient: \d+ created, .* (\d+) held$", ran.ended["refused by the server"].err, re.MULTILINE)
     refused = {key for key in ran.run.keys("patient") if key.endswith("5")}
     assert counted and int(counted[1]) == len(refused) > 2  # they went in when the server took them
+    later = ran.run.held()
+    assert later["patient", "destination_refused"] == 0
+    for route in ("clinical_note", "treatment", "treatment_plan", "plan_item", "communication", "invoice"):
+        assert ran.held[route, "destination_refused"] > later[route, "destination_refused"] == 0, route
+
+
+def test_every_text_about_a_patient_carries_a_token(ran: Ran) -> None:
+    """A column without one would not be missed; and what is searched for went all the way."""
+    for name, columns in TEXTS.items():
+        for column in columns:
+            texts = [str(row[column]) for row in ran.run.practice.rows(name) if row[column]]
+            assert texts and all("Kanarya" in text for text in texts), f"{name}.{column}"
+    for route in ("treatment", "treatment_plan", "plan_item", "communication", "clinical_note"):
+        query = "select count(*) from mail_message where starts_with(x_flit_key, %s) and body like '%%Kanarya%%'"
+        assert ran.run.odoo.sql(query, [KEYS[route][1]])[0][0] > 0, route
 
 
 def test_no_value_stands_in_any_file(ran: Ran) -> None:

@@ -1,7 +1,7 @@
 """A source that throttles, fails, breaks off, repeats rows and is edited while it is read, over REST and from files.
 
 One practice, three loads: in the first nothing ever settles, in the second everything goes wrong but settles, in the
-third patients come from an export with broken lines and the rest over REST.
+third, after a quiet one, patients come from an export with broken lines and the rest over REST.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,9 @@ from flit_pipeline.sandbox.dr_dentes import Behaviour, write_exports
 from flit_pipeline_tests.expected import REFUSED, assert_accounted_for, planted
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import KEYS, Ended, Practice, PracticeRun, source_rows
+
+READ_UNTIL_SETTLED = {"location", "provider", "patient", "workflow"}
+"""Objects of numbered pages; all others come by cursor."""
 
 BROKEN_LINES = 3
 STORMY = Behaviour(
@@ -77,6 +80,7 @@ def weathered(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> 
         story.broken_off = run.sandbox.stats.broken_off
 
         weather.now = Behaviour()
+        run.run("full").ok()  # what moved while it was read has settled: visits and bills tell of the patient too
         run.sandbox.edit("patient", held, occupation="Taşçı")
         written = write_exports(
             run.sandbox.state, folder / "exports", objects=["patient", "provider"], broken_rows=BROKEN_LINES
@@ -120,7 +124,8 @@ def test_pages_that_shifted_give_the_final_rows(weathered: Weathered) -> None:
 def test_only_the_count_of_moving_collections_may_be_complained_of(weathered: Weathered) -> None:
     """Cursors skip nothing, but a row deleted behind the cursor stays read: the report says so and the next run mends."""
     problems = weathered.reports[1]["problems"]
-    assert all(text.startswith(("appointment: read ", "clinical_note: read ")) for text in problems), problems
+    moved = {text.partition(": read ")[0] for text in problems if ": read " in text}
+    assert len(moved) == len(problems) and moved.isdisjoint(READ_UNTIL_SETTLED), problems
     assert weathered.loads[1].code == (1 if problems else 0)
 
 

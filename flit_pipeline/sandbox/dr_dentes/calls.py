@@ -29,7 +29,7 @@ def communication(world: World, index: int, rng: Random, stamp: datetime) -> Row
         "direction": rng.choice(("in", "out")),
         "happened_at": instant(at_office_hours(stamp - timedelta(days=rng.randrange(1, 700)), rng)),
         "address": card["email" if channel == "email" else "mobile_phone"],
-        "subject": rng.choice(_SUBJECTS) if channel == "email" else None,
+        "subject": rng.choice(_SUBJECTS) + world.token(owner) if channel == "email" else None,
         "body": rng.choice(_TEXTS) + world.token(owner) if channel != "call" or answered else None,
         "duration_seconds": rng.randrange(10, 900) if answered else None,
     }

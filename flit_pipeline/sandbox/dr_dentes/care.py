@@ -51,7 +51,7 @@ def treatment(world: World, index: int, rng: Random, stamp: datetime) -> Row:
         "kind": kind,
         **_tooth(rng),
         "procedure_code": code,
-        "procedure_description": what,
+        "procedure_description": what + world.token(owner),
         "fee": money(_fee(fee, rng)) if kind != "diagnosis" else None,
         "notes": f"Kontrol önerildi{world.token(owner)}" if rng.random() < 0.15 else None,
     }
@@ -77,12 +77,13 @@ def plan_line(world: World, index: int, rng: Random, stamp: datetime) -> Row:
     status = str(world.row("treatment_plan", parent)["status"])
     code, what, fee = rng.choice(PROCEDURES)
     amount = _fee(fee, rng)
-    insured = bool(CHILDREN["insurance_policy"][1].of(CHILDREN["treatment_plan"][1].parent(parent)))
+    owner = CHILDREN["treatment_plan"][1].parent(parent)
+    insured = bool(CHILDREN["insurance_policy"][1].of(owner))
     return {
         "line_id": key("plan_line", index),
         "plan_id": key("treatment_plan", parent),
         "procedure_code": code,
-        "procedure_description": what,
+        "procedure_description": what + world.token(owner),
         **_tooth(rng),
         "fee": money(amount),
         "insurance_estimate": money(amount * rng.randrange(2, 9) / 10) if insured else None,
@@ -94,10 +95,11 @@ def recall(world: World, index: int, rng: Random, stamp: datetime) -> Row:
     """A check-up that is due, some of them overdue."""
     months = rng.choice((3, 6, 6, 12))
     last = world.as_of - timedelta(days=rng.randrange(1, 400))
+    owner = CHILDREN["recall"][1].parent(index)
     return {
         "recall_id": key("recall", index),
-        "patient_id": key("patient", CHILDREN["recall"][1].parent(index)),
-        "recall_type": rng.choice(("Genel kontrol", "Diş taşı", "İmplant kontrolü", "Ortodonti")),
+        "patient_id": key("patient", owner),
+        "recall_type": rng.choice(("Genel kontrol", "Diş taşı", "İmplant kontrolü", "Ortodonti")) + world.token(owner),
         "due_on": day(last + timedelta(days=30 * months)),
         "interval_months": months,
         "last_visit_on": day(last) if rng.random() < 0.8 else None,

@@ -42,7 +42,7 @@ _WITHOUT_STAMP = ("workflow",)
 class Practice:
     """A whole practice. ``as_of``: its today; ``now``: 08:00 of that day, before the first appointment.
 
-    ``canary``: every patient's surname, notes and policy number carry a token that occurs nowhere else;
+    ``canary``: every patient's surname, policy numbers and free texts carry a token that occurs nowhere else;
     ``custom_columns``: that many columns on patient cards that the source spec does not know (custom.py).
     """
 
