@@ -44,6 +44,9 @@ def expected_ids(run: PracticeRun, sound: Collection[str] = ()) -> dict[str, set
         rows = (row for row in source_rows(run, name) if row["patient_id"] in patients)
         return {str(row[key]) for row in rows} - planted(answer, name)
 
+    invoices = {row["invoice_id"] for row in source_rows(run, "invoice")}
+    on_invoices = {str(r["entry_id"]) for r in source_rows(run, "billing_line") if r["invoice_id"] in invoices}
+
     return {
         "treatment": of_patients("treatment", "treatment_id"),
         "treatment_plan": of_patients("treatment_plan", "plan_id"),
@@ -52,6 +55,8 @@ def expected_ids(run: PracticeRun, sound: Collection[str] = ()) -> dict[str, set
         "appointment_log": visits - planted(answer, "appointment"),
         "invoice": of_patients("invoice", "invoice_id"),
         "document": of_patients("document", "document_id"),
+        "account_entry": of_patients("billing_line", "entry_id") - on_invoices,
+        "recall": of_patients("recall", "recall_id"),
         "communication": of_patients("communication", "communication_id"),
         "practice_location": {str(row["location_id"]) for row in source_rows(run, "location")},
         "patient": patients,

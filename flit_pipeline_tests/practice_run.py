@@ -35,6 +35,8 @@ KEYS = {
     "appointment_log": ("mail_message", "dr_dentes/appointment/appointment_log/"),
     "invoice": ("mail_message", "dr_dentes/invoice/invoice/"),
     "document": ("ir_attachment", "dr_dentes/document/document/"),
+    "account_entry": ("mail_message", "dr_dentes/billing_line/account_entry/"),
+    "recall": ("mail_message", "dr_dentes/recall/recall/"),
     "communication": ("mail_message", "dr_dentes/communication/communication/"),
 }
 """Route -> table and beginning of its source keys, written down here so that a change of either is noticed."""

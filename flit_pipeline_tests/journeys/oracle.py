@@ -27,6 +27,9 @@ ROUTES: dict[str, tuple[str, str, Oracle]] = {
     "plan_item": ("plan_line", "line_id", oracle_history.plan_item),
     "appointment_log": ("appointment", "appointment_id", oracle_history.appointment_log),
     "invoice": ("invoice", "invoice_id", oracle_history.invoice),
+    "document": ("document", "document_id", oracle_history.document),
+    "account_entry": ("billing_line", "entry_id", oracle_history.account_entry),
+    "recall": ("recall", "recall_id", oracle_history.recall),
     "communication": ("communication", "communication_id", oracle_history.communication),
 }
 """Route -> source object, its key, what its records must hold. Carriers are no object of the source."""

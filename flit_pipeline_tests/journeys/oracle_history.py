@@ -1,5 +1,7 @@
 """What log notes, visits and to-dos must hold."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -161,6 +163,43 @@ def invoice(row: Row, world: World, record: Row) -> Iterator[Cell]:
         Entries=entries,
     )  # fmt: skip
     yield "body", None, {"labelled lines": body}
+
+
+def account_entry(row: Row, world: World, record: Row) -> Iterator[Cell]:
+    """Fields of an entry of the account that stands on no invoice."""
+    yield from log_note(row, world, record, "billing_line")
+    yield when(None, row["entry_date"], row["updated_at"])
+    yield from same(row, x_entry_kind="kind")
+    yield "x_entry_amount", None, {"decimal comma": number(row["amount"])}
+    body = labelled(
+        Account_entry=row["kind"], Date=iso_day(row["entry_date"]), Amount=two_places(row["amount"]),
+        Invoice=row["invoice_id"],
+    )  # fmt: skip
+    yield "body", None, {"labelled lines": body}
+
+
+def recall(row: Row, world: World, record: Row) -> Iterator[Cell]:
+    """Fields of a recall in the chatter."""
+    yield from log_note(row, world, record, "recall")
+    yield when(row["updated_at"], None, None)
+    yield "x_recall_due", row["due_on"], {"date format": iso_day(row["due_on"])}
+    body = labelled(
+        Recall=row["recall_type"], Due=iso_day(row["due_on"]), Months_between=row["interval_months"],
+        Last_visit=iso_day(row["last_visit_on"]),
+    )  # fmt: skip
+    yield "body", None, {"labelled lines": body}
+
+
+def document(row: Row, world: World, record: Row) -> Iterator[Cell]:
+    """Fields of a document; its bytes are compared by their SHA-1 with the one that the source tells."""
+    yield from same(row, name="file_name", mimetype="mime_type", x_document_category="category")
+    yield from same(row, x_document_number="document_id")
+    yield "x_taken_at", row["taken_at"], {"local to UTC": utc(row["taken_at"])}
+    yield "res_model", None, {"constant": "res.partner"}
+    yield "res_id", None, {"link by key": link(record["res_id"], world.patient_ids, world.whose("document", row))}
+    content = base64.b64decode(record["datas"] or "")
+    same_bytes = hashlib.sha1(content, usedforsecurity=False).hexdigest() == row["sha1"]
+    yield "datas", None, {"bytes by SHA-1": record["datas"] if same_bytes else "other bytes"}
 
 
 def communication(row: Row, world: World, record: Row) -> Iterator[Cell]:

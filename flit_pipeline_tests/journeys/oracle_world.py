@@ -13,7 +13,7 @@ from flit_pipeline_tests.practice_run import PracticeRun, source_rows
 
 OBJECTS = (
     *("location", "provider", "patient", "appointment", "clinical_note", "treatment", "treatment_plan", "plan_line"),
-    *("insurance_policy", "invoice", "billing_line", "recall", "communication"),
+    *("insurance_policy", "invoice", "billing_line", "recall", "communication", "document"),
 )
 
 

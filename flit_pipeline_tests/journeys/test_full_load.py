@@ -111,7 +111,7 @@ def test_source_rows_equal_the_sandboxs_own_count(loaded: Loaded) -> None:
     assert {name: full[f"{name} rows"] for name in read} == read
 
 
-HISTORY = ("treatment", "treatment_plan", "invoice", "communication", "document")
+HISTORY = ("treatment", "treatment_plan", "invoice", "communication", "document", "recall")
 ACCOUNTS = ("billing_line", "invoice", "insurance_policy", "recall")
 
 
