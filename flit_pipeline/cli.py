@@ -159,6 +159,26 @@ def status(migration: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("migration")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
+)
+@practice_option
+@guarded
+def report(migration: str, out: Path) -> None:
+    """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    from flit_pipeline.reports.rebuild import HEADING, write_report
+
+    wiring = Wiring(Settings.read())
+    found = wiring.chosen(migration)
+    with wiring.workspace(migration) as work:
+        written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+    for row in found.file.rebuild.values():
+        click.echo(f"{row}: {HEADING}")
+    click.echo(f"written: {', '.join(written)}")
+
+
+@main.command()
+@click.argument("migration")
 @click.argument("ref")
 @guarded
 def who(migration: str, ref: str) -> None:
