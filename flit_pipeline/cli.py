@@ -42,6 +42,22 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _remember_practice(context: click.Context, _parameter: click.Parameter, folder: Path | None) -> None:
+    """``--practice`` is FLIT_PRACTICE for this command; an inventory may make the folder."""
+    if folder is None:
+        return
+    if context.params.get("stage") == "inventory":
+        folder.mkdir(parents=True, exist_ok=True)
+    os.environ["FLIT_PRACTICE"] = str(folder.resolve())
+
+
+practice_option = click.option(
+    "--practice", type=click.Path(file_okay=False, path_type=Path), expose_value=False, callback=_remember_practice,
+    help="Folder of the practice overlay (or FLIT_PRACTICE).",
+)  # fmt: skip
+"""For every command that reads a migration's spec."""
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Move a dental practice from its practice-management system into a CRM, and prove it."""
@@ -50,6 +66,7 @@ def main() -> None:
 @main.command()
 @click.argument("migration", required=False)
 @click.option("--live", is_flag=True, help="Check against the live destination as well.")
+@practice_option
 @guarded
 def check(migration: str | None, live: bool) -> None:
     """Read the mapping specs and name every line that breaks a rule."""
@@ -57,7 +74,7 @@ def check(migration: str | None, live: bool) -> None:
     problems: list[str] = []
     for name in [migration] if migration else wiring.migrations():
         try:
-            found = wiring.migration(name)
+            found = wiring.chosen(name) if migration else wiring.migration(name)
             unfit = [f"{name}: {line}" for line in wiring.facts_problems(found)]
         except SpecError as error:
             unfit = error.problems
@@ -78,8 +95,9 @@ def check(migration: str | None, live: bool) -> None:
 
 
 @main.command()
-@click.argument("stage", type=click.Choice(STAGES))
+@click.argument("stage", type=click.Choice(STAGES), is_eager=True)
 @click.argument("migration")
+@practice_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 @guarded
 def run(stage: str, migration: str, as_json: bool) -> None:
@@ -92,7 +110,7 @@ def run(stage: str, migration: str, as_json: bool) -> None:
 
     settings = Settings.read()
     wiring = Wiring(settings)
-    spec = wiring.migration(migration)
+    spec = wiring.chosen(migration)
     settings.key()
     dagster_instance = instance(settings.home, settings.environment)
     with only_run(wiring.alive(), migration):
@@ -178,6 +196,26 @@ def status(migration: str, as_json: bool) -> None:
             f"held: {held['rows']} {held['object']} rows, {held['rule']} {held['column']} ({held['stage']}): "
             f"{held['remedy']}"
         )
+
+
+@main.command()
+@click.argument("migration")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
+)
+@practice_option
+@guarded
+def report(migration: str, out: Path) -> None:
+    """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    from flit_pipeline.reports.rebuild import HEADING, write_report
+
+    wiring = Wiring(Settings.read())
+    found = wiring.chosen(migration)
+    with wiring.workspace(migration) as work:
+        written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+    for row in found.file.rebuild.values():
+        click.echo(f"{row}: {HEADING}")
+    click.echo(f"written: {', '.join(written)}")
 
 
 @main.command()

@@ -4,6 +4,7 @@
     ├── FixSetup               a person corrects a file, a variable or a permission, then runs again
     │   ├── SettingsError          environment variable missing, half set or malformed
     │   ├── SpecError              a mapping spec breaks a rule of the grammar (all violations at once)
+    │   ├── UnknownColumns         the source delivers columns that neither spec nor practice overlay decides
     │   ├── AccessRefused          wrong endpoint, credentials, database or rights
     │   └── PreflightFailed        the live destination cannot take what the spec says (all violations at once)
     ├── StopAndAsk             nothing is safe to write until a person has looked
@@ -48,6 +49,14 @@ class SpecError(FixSetup):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("the mapping spec was read\n  " + "\n  ".join(problems), remedy="correct the lines named")
+
+
+class UnknownColumns(FixSetup):
+    """The source delivers columns that neither its spec nor the practice overlay lists. ``columns``: headers."""
+
+    def __init__(self, attempted: str, columns: list[str], *, remedy: str) -> None:
+        self.columns = columns
+        super().__init__(f"{attempted}: {', '.join(columns)}", remedy=remedy)
 
 
 class AccessRefused(FixSetup):

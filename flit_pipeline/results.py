@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flit_pipeline.errors import ProofFailed
+from flit_pipeline.specs.source_spec import CellType
 
 SOURCE_CLASSES = ("quarantined", "conflict_kept", "created", "updated", "unchanged", "merged", "ignored")
 """Classes of a source row, worst first: over several routes a row counts in the worst."""
@@ -116,3 +117,46 @@ class Reconciliation:
                 remedy="run `full` again if a run was cut short; for records or links gone from the CRM restore them "
                 "there, or roll back",
             )  # fmt: skip
+
+
+DISTINCT_BOUND = 1_000
+
+
+@dataclass(frozen=True)
+class UnknownColumn:
+    """A column that no field claims. ``field``: the name proposed, "" where the source gives it none.
+
+    ``distinct``: different values, at most DISTINCT_BOUND; ``type``: of the source spec's types, told from all cells;
+    ``few``: text of few different values, what a person may make a selection of; ``long``: too long for one line.
+    """
+
+    header: str
+    field: str
+    rows: int = 0
+    filled: int = 0
+    distinct: int = 0
+    type: CellType = "text"
+    few: bool = False
+    long: bool = False
+
+    def as_json(self) -> dict[str, str | int]:
+        """Counts and names for a report; the bound is said where it was reached."""
+        kind = "selection" if self.few else self.type
+        counts = {"rows": self.rows, "filled": self.filled, "distinct": self.distinct}
+        bound = {"distinct_at_least": self.distinct} if self.distinct == DISTINCT_BOUND else {}
+        return {"header": self.header, "field": self.field, "type": kind, **counts, **bound}
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a source holds: the report (counts and names only), and the columns that no spec claims, by object."""
+
+    report: dict[str, Any]
+    unknown: dict[str, list[UnknownColumn]]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """For a run's metadata."""
+        rows = {f"{name} rows": int(thing["rows"]) for name, thing in self.report["objects"].items()}
+        findings = sum(int(one["rows"]) for one in self.report["findings"])
+        return {**rows, "findings": findings, "unknown columns": sum(len(found) for found in self.unknown.values())}

@@ -77,6 +77,10 @@ class Settings:
         given = self.environment.get("FLIT_LEDGER_URL", "")
         return given or f"sqlite:///{self.migration_home(migration) / 'ledger.sqlite'}"
 
+    def practice(self) -> Path | None:
+        """FLIT_PRACTICE: folder of the practice overlay, None where there is none."""
+        return self._folder("FLIT_PRACTICE")
+
     def migration_home(self, migration: str) -> Path:
         """Folder of a migration, made when absent, readable by this user alone."""
         folder = self.home / migration

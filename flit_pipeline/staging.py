@@ -89,6 +89,13 @@ class Staging:
         with self._open(*parts) as file:
             return file.read(columns=columns)
 
+    def columns(self, *parts: str) -> list[str]:
+        """Names of a table's columns, in their order; [] where it does not stand."""
+        if not self.exists(*parts):
+            return []
+        with self._open(*parts) as file:
+            return list(file.schema_arrow.names)
+
     def count(self, *parts: str) -> int:
         """Rows of a table, from its footer; 0 where it does not stand."""
         if not self.exists(*parts):

@@ -23,6 +23,7 @@ from flit_pipeline.sources.files import FileSource, FirstOf
 from flit_pipeline.sources.mixed import MixedReader
 from flit_pipeline.sources.rest import RestReader
 from flit_pipeline.specs.migration import Migration, load, names
+from flit_pipeline.specs.practice import inherited, read_overlay
 from flit_pipeline.staging import Staging
 from flit_pipeline.workspace import Workspace
 
@@ -50,12 +51,29 @@ class Wiring:
         return names(self._settings.specs)
 
     def migration(self, name: str) -> Migration:
-        """Read and check one; again only when one of its files has changed (a run asks for it at every step)."""
-        stamp = stamp_of(self._settings.specs, name)
+        """Read and check one; again only when one of its files has changed (a run asks for it at every step).
+
+        The practice overlay lies over the migration that it inherits, and over no other.
+        """
+        practice = self.practice
+        if practice and inherited(practice) in set(self.migrations()) - {name}:
+            practice = None
+        stamp = stamp_of(self._settings.specs, name, practice)
         kept = self._read.get(name)
         if kept is None or kept[0] != stamp:
-            kept = self._read[name] = (stamp, load(self._settings.specs, name))
+            kept = self._read[name] = (stamp, load(self._settings.specs, name, practice))
         return kept[1]
+
+    @property
+    def practice(self) -> Path | None:
+        """Folder of the practice overlay."""
+        return self._settings.practice()
+
+    def chosen(self, name: str) -> Migration:
+        """The migration a person named. Raises SpecError where the practice overlay inherits another one."""
+        if self.practice:
+            read_overlay(self.practice, name)
+        return self.migration(name)
 
     def facts_problems(self, migration: Migration) -> list[str]:
         """The spec against the field facts that ship with the program."""
@@ -187,7 +205,8 @@ def row_of(work: Workspace, ref: str) -> str | None:
     return None
 
 
-def stamp_of(specs: Path, name: str) -> Stamp:
-    """What tells that no file of a migration or of the sources has changed: path, time and size of each."""
-    files = sorted(path for folder in (specs / name, specs / "sources") for path in folder.glob("*"))
+def stamp_of(specs: Path, name: str, practice: Path | None = None) -> Stamp:
+    """What tells that no file of a migration, its overlay or the sources has changed: path, time and size of each."""
+    folders = [specs / name, specs / "sources", *([practice] if practice else [])]
+    files = sorted(path for folder in folders for path in folder.glob("*"))
     return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files if (stat := path.stat()))

@@ -19,6 +19,9 @@ from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.profile import profile
 from flit_pipeline.pipeline.source import read_object
+from flit_pipeline.pipeline.stock import take_object
+from flit_pipeline.reports.inventory import write_inventory
+from flit_pipeline.reports.overlay import propose
 from flit_pipeline.reports.reconciliation import as_json
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.reconcile import reconcile
@@ -56,12 +59,12 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
     )  # fmt: skip
     def source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         kind = "inventory" if context.run.tags.get(STAGE_TAG) == "inventory" else "full"
-        with (
-            safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.reader(work.migration) as reader,
-        ):
-            result = read_object(work, reader, kind, name)
+        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+            if kind == "inventory":
+                result = take_object(work, opener.reader, name)
+            else:
+                with opener.reader(work.migration) as reader:
+                    result = read_object(work, reader, kind, name)
             context.log.info(f"{name}: {result.extracted.rows} rows, {result.validated.refused} held")
             return dg.MaterializeResult(
                 metadata={**_numbers(result.extracted), **_numbers(result.validated)},
@@ -72,13 +75,9 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
 
 
 def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefinition:
-    objects = {name for route in migration.routes_of(model) for name in route.query.objects}
-    if migration.file.owners:
-        objects.add(migration.file.owners.object)
-
     @dg.asset(
         key=key(migration.name, "mapped", model), group_name=migration.name, kinds={"duckdb"},
-        deps=[key(migration.name, "source", name) for name in sorted(objects)],
+        deps=[key(migration.name, "source", name) for name in migration.objects],  # all: one may have unknown columns
         description=f"Records of {model}: " + ", ".join(r.name for r in migration.routes_of(model)),
         code_version=migration.canonical_hash()[:16],
     )  # fmt: skip
@@ -214,9 +213,14 @@ def _inventory(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     )  # fmt: skip
     def inventory(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with safely(context, opener.alive()), opener.workspace(migration.name) as work:
-            path = opener.reports(migration.name) / "inventory.json"
-            summary = profile(work, path)
-            return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(str(path)), **summary})
+            stock = profile(work)
+            path = write_inventory(opener.reports(migration.name), stock)
+            written = propose(opener.practice, work.migration, stock.unknown) if opener.practice else []
+            for file in written:
+                context.log.info(f"practice overlay: {file} written; edit and check it, then confirm it by approval")
+            return dg.MaterializeResult(
+                metadata={"report": dg.MetadataValue.path(str(path)), "proposed": ", ".join(written), **stock.totals}
+            )
 
     return inventory
 

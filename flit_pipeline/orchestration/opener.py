@@ -20,6 +20,10 @@ class Opener(Protocol):
     def migration(self, name: str) -> Migration:
         """Read and check one."""
 
+    @property
+    def practice(self) -> Path | None:
+        """Folder of the practice overlay."""
+
     def workspace(self, name: str) -> AbstractContextManager[Workspace]:
         """Ledger and staging of a migration."""
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from flit_pipeline.errors import BadValue, FixSetup, SourceUnavailable
+from flit_pipeline.errors import BadValue, SourceUnavailable, UnknownColumns
 from flit_pipeline.ledger import refused, windows
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.windows import Cursor, Window
@@ -41,18 +41,22 @@ class Extracted:
     passes: int
 
 
-def extract_object(work: Workspace, reader: SourceReader, window: Window, name: str) -> Extracted:
-    """Read an object to the end, or continue where a killed run stopped.
+def extract_object(
+    work: Workspace, reader: SourceReader, window: Window, name: str, *, tolerated: frozenset[str] = frozenset()
+) -> Extracted:
+    """Read an object to the end, or continue where a killed run stopped. ``tolerated``: unknown columns let be.
 
-    Raises SourceUnavailable (run again), AccessRefused, FixSetup (columns the spec does not know).
+    Raises SourceUnavailable (run again), AccessRefused, UnknownColumns.
     """
     thing = work.migration.source.objects[name]
     cursor = windows.cursor(work.store, window.id, name) or windows.FRESH
+    if not _fits(work, name, thing, cursor):
+        cursor = windows.FRESH  # the spec has got other columns since, or an inventory read more of them
     while cursor.state == "reading":
         # a pass that a killed run began is as old as the window: rows have shifted since without being changed
         began = datetime.fromisoformat(window.as_of) if cursor.files else reader.clock()
         whole = cursor.files == 0
-        cursor = _read_pass(work, reader, window, name, thing, cursor)
+        cursor = _read_pass(work, reader, window, name, thing, cursor, tolerated)
         winners, repeats = _winners(work, window, name, thing, cursor)
         broken = sum(1 for held, _ in refused.refs(work.store, "extract") if held == name)
         after = reader.count(name)
@@ -78,8 +82,9 @@ def extract_object(work: Workspace, reader: SourceReader, window: Window, name: 
 
 
 def _read_pass(
-    work: Workspace, reader: SourceReader, window: Window, name: str, thing: SourceObject, cursor: Cursor
-) -> Cursor:
+    work: Workspace, reader: SourceReader, window: Window, name: str, thing: SourceObject, cursor: Cursor,
+    tolerated: frozenset[str],
+) -> Cursor:  # fmt: skip
     room = ("pages", name, str(cursor.reading))
     if cursor.files == 0:
         work.staging.clear(*room)
@@ -87,14 +92,18 @@ def _read_pass(
         refused.replace(work.store, window.id, "extract", [], object=name)
     elif cursor.resume is None:
         return cursor  # killed after the last page
-    schema = pa.schema([(column, pa.string()) for column in [*thing.fields, "_hash"]])
+    schema = pa.schema([(column, pa.string()) for column in _page_columns(thing)])
     for pages in _gathered(reader.pages(name, resume=cursor.resume)):
-        unknown = sorted({column for page in pages for column in page.unknown_columns})
+        unknown = sorted({column for page in pages for column in page.unknown_columns} - tolerated)
         if unknown:
-            raise FixSetup(
-                f"{name} has columns that no field of sources/{work.migration.source.system}.yaml claims: "
-                + ", ".join(unknown),
-                remedy="add them under fields of the object, then map or ignore them in the migration",
+            with work.store.write() as connection:
+                windows.save_cursor(connection, window.id, name, windows.FRESH)  # read anew, with them
+            raise UnknownColumns(
+                f"{name} has columns that neither sources/{work.migration.source.system}.yaml nor a practice overlay "
+                "lists",
+                unknown,
+                remedy=f"flit-pipeline run inventory {work.migration.name} --practice DIR writes a proposal for each "
+                "into the folder DIR; edit it, check it, confirm it by approval, and run again with that folder",
             )
         rows = [{**row, "_hash": _content_hash(work, row)} for page in pages for row in page.rows]
         held = [
@@ -108,6 +117,19 @@ def _read_pass(
             refused.put(connection, work.store, window.id, held)
             windows.save_cursor(connection, window.id, name, cursor)
     return cursor
+
+
+def _page_columns(thing: SourceObject) -> list[str]:
+    return [*thing.fields, "_hash"]
+
+
+def _fits(work: Workspace, name: str, thing: SourceObject, cursor: Cursor) -> bool:
+    """False where what was staged before holds other columns than the spec has now."""
+    if cursor.state == "done":
+        return work.staging.columns("state", name) == state_schema(thing).names
+    if cursor.files:
+        return work.staging.columns("pages", name, str(cursor.reading), f"{0:06}") == _page_columns(thing)
+    return True
 
 
 def _gathered(pages: Iterator[Page]) -> Iterator[list[Page]]:

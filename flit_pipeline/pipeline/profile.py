@@ -1,37 +1,80 @@
 """Profile of a source: rows, filled and distinct cells of every column. Counts only, so the report may be shared."""
 
-import json
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from flit_pipeline.ledger import refused, windows
 from flit_pipeline.mapping.engine import Engine
+from flit_pipeline.pipeline.columns import unknown_columns
+from flit_pipeline.pipeline.gotchas import Seen, gotchas
+from flit_pipeline.pipeline.grading import grade
+from flit_pipeline.pipeline.quality import quality
+from flit_pipeline.pipeline.stock import access_of
+from flit_pipeline.results import Inventory
+from flit_pipeline.specs.migration import Migration
 from flit_pipeline.workspace import Workspace
 
+SUPPORTED, REBUILD = "fully supported", "None — rebuild required"
 
-def profile(work: Workspace, path: Path) -> dict[str, int]:
-    """Write the profile of the staged objects to ``path`` and close the inventory's window. Returns totals."""
+
+def profile(work: Workspace) -> Inventory:
+    """The staged objects, counted. Closes the inventory's window."""
     window = windows.latest(work.store, "inventory") or windows.current(work.store)
     objects: dict[str, dict[str, Any]] = {}
-    findings = refused.findings_by_rule(work.store)
+    unknown = {name: unknown_columns(work, name) for name in work.migration.objects}
     for name in work.migration.objects:
         cursor = windows.cursor(work.store, window.id, name)
         objects[name] = {
             "rows": work.staging.count("state", name),
             "valid": work.staging.count("valid", name),
             "source_count": cursor.total_after if cursor else None,
+            "access": access_of(work, name),
             "columns": _columns(work, name),
+            "unknown": [column.as_json() for column in unknown[name]],
         }
+    held = refused.by_rule(work.store)
+    rows = seed_rows(work.migration)
+    supported = sum(state == SUPPORTED for state in rows.values())
+    exports = sum(thing["access"] == "export" for thing in objects.values())
+    records = sum(int(thing["rows"]) for thing in objects.values())
     report = {
-        "migration": work.migration.name, "as_of": window.as_of, "objects": objects,
-        "not_read": work.migration.file.ignored_objects, "held": refused.by_rule(work.store),
-        "findings": findings,
+        "migration": work.migration.name, "title": work.migration.file.title, "as_of": window.as_of,
+        "records": records, "objects": objects, "not_read": work.migration.file.ignored_objects, "held": held,
+        "findings": refused.findings_by_rule(work.store), "quality": quality(work, held),
+        "gotchas": [asdict(one) for one in gotchas(_seen(work, objects))], "seed_rows": rows,
+        "grade": asdict(grade(supported, len(rows), sum(map(len, unknown.values())), exports, records)),
     }  # fmt: skip
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
     if window.kind == "inventory":
         windows.close_window(work.store, window.id)
-    rows = {f"{name} rows": int(thing["rows"]) for name, thing in objects.items()}
-    return {**rows, "findings": sum(int(f["rows"]) for f in findings)}
+    return Inventory(report, {name: columns for name, columns in unknown.items() if columns})
+
+
+def seed_rows(migration: Migration) -> dict[str, str]:
+    """Row of the seed's object table -> whether it moves. Owners are matched, what is ignored has no route."""
+    seeds = {
+        route.seed: SUPPORTED for model in migration.models.values() for route in model.routes.values() if route.seed
+    }
+    owner = migration.file.owners.object if migration.file.owners else None
+    more = {name: SUPPORTED if name == owner else "no route" for name in migration.file.ignored_objects}
+    return {**seeds, **more, **dict.fromkeys(migration.file.rebuild.values(), REBUILD)}
+
+
+def _seen(work: Workspace, objects: dict[str, dict[str, Any]]) -> Seen:
+    names = [column for thing in objects.values() for column in thing["columns"]]
+    names += [column["header"] for thing in objects.values() for column in thing["unknown"]]
+    access = {name: str(thing["access"]) for name, thing in objects.items()}
+    new_fields = sum(len(model.creates) for model in work.migration.models.values())
+    return Seen(names, access, _voice_notes(work), new_fields)
+
+
+def _voice_notes(work: Workspace) -> int:
+    total = 0
+    for name in work.migration.objects:
+        if "note_type" in work.migration.source.objects[name].fields:
+            with Engine({"state": work.staging.read("state", name, columns=["note_type"])}) as engine:
+                query = "select count(*) from state where note_type = 'voice'"
+                total += int(engine.scalar(query, what=f"profile of {name}"))
+    return total
 
 
 def _columns(work: Workspace, name: str) -> dict[str, dict[str, int]]:

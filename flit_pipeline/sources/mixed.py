@@ -18,6 +18,10 @@ class MixedReader:
         """Objects that have a reader."""
         return tuple(self._readers)
 
+    def access(self, object_name: str) -> str:
+        """How an object is read: ``api`` or ``export``."""
+        return "api" if isinstance(self._reader(object_name), RestReader) else "export"
+
     def stable_paging(self, object_name: str) -> bool:
         return self._reader(object_name).stable_paging(object_name)
 

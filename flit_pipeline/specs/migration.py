@@ -20,6 +20,7 @@ from flit_pipeline.specs.dry_run import engine_problems
 from flit_pipeline.specs.grammar import parse
 from flit_pipeline.specs.lineage import Query, QueryProblem, bind
 from flit_pipeline.specs.migration_spec import FieldRule, MigrationFile, ModelFile, Route
+from flit_pipeline.specs.practice import NOTHING, Overlay, laid_over, read_overlay
 from flit_pipeline.specs.rules_refs import waiting
 from flit_pipeline.specs.source_spec import SourceSpec
 from flit_pipeline.specs.yaml_text import Document, read_yaml
@@ -155,8 +156,10 @@ def names(specs: Path) -> list[str]:
     return sorted(path.parent.name for path in specs.glob(f"*/{MIGRATION_FILE}"))
 
 
-def load(specs: Path, name: str) -> Migration:
-    """Read and check ``specs/<name>/``. Raises SpecError with all violations of a stage at once.
+def load(specs: Path, name: str, practice: Path | None = None) -> Migration:
+    """Read and check ``specs/<name>/``, under the overlay in ``practice`` where one is given.
+
+    Raises SpecError with all violations of a stage at once.
 
     The stages: the files, the queries, the rules between lines, the engine's own word.
     """
@@ -169,10 +172,11 @@ def load(specs: Path, name: str) -> Migration:
     strange = [f"{name}/{f.name}:1: not a spec file; valid names: *.yaml" for f in files if f.suffix != ".yaml"]
     if strange:
         raise SpecError(strange)
-    head = read_yaml(folder / MIGRATION_FILE, name=f"{name}/{MIGRATION_FILE}")
+    overlay = read_overlay(practice, name) if practice else NOTHING
+    head = laid_over(read_yaml(folder / MIGRATION_FILE, name=f"{name}/{MIGRATION_FILE}"), overlay.head)
     file = parse(MigrationFile, head)
-    source, problems = _read_source(specs, file, head)
-    models, documents, broken = _read_models(folder, files)
+    source, problems = _read_source(specs, file, head, overlay)
+    models, documents, broken = _read_models(folder, files, overlay)
     if source is None or broken or problems:
         raise SpecError(problems + broken)
     if problems := _view_problems(file, source, head):
@@ -186,29 +190,34 @@ def load(specs: Path, name: str) -> Migration:
     return Migration(name, file, source, models, _in_order(_composed(routes, source)), documents)
 
 
-def _read_source(specs: Path, file: MigrationFile, head: Document) -> tuple[SourceSpec | None, list[str]]:
+def _read_source(
+    specs: Path, file: MigrationFile, head: Document, overlay: Overlay
+) -> tuple[SourceSpec | None, list[str]]:
     path = specs / "sources" / f"{file.source}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
         return None, [head.problem(("source",), f"{file.source!r} is not a source system; valid: {known}")]
     try:
-        document = read_yaml(path, name=f"sources/{path.name}")
+        document = overlay.on_source(read_yaml(path, name=f"sources/{path.name}"))
         source = parse(SourceSpec, document)
     except SpecError as error:
         return None, error.problems
     return source, rules.source_problems(source, document)
 
 
-def _read_models(folder: Path, files: list[Path]) -> tuple[dict[str, ModelFile], dict[str, Document], list[str]]:
+def _read_models(
+    folder: Path, files: list[Path], overlay: Overlay
+) -> tuple[dict[str, ModelFile], dict[str, Document], list[str]]:
     """Models and documents by model name, and the problems of all files."""
     models: dict[str, ModelFile] = {}
     documents: dict[str, Document] = {}
-    problems: list[str] = []
+    stems = [path.stem for path in files if path.name != MIGRATION_FILE]
+    problems = overlay.strange_models(folder.name, stems)
     for path in files:
         if path.name == MIGRATION_FILE:
             continue
         try:
-            document = read_yaml(path, name=f"{folder.name}/{path.name}")
+            document = overlay.on_model(path.stem, read_yaml(path, name=f"{folder.name}/{path.name}"))
             model = parse(ModelFile, document)
         except SpecError as error:
             problems += error.problems

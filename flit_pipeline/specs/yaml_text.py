@@ -5,7 +5,7 @@ aliases, tags and second documents are refused: what a person signs stands in th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,30 @@ FAST: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: ``value`` (dicts, lists and text only) and ``lines`` (path of keys -> 1-based line)."""
+    """A parsed file: ``value`` (dicts, lists and text only) and ``lines`` (path of keys -> 1-based line).
+
+    ``origins``: path -> file, for lines that a practice overlay brought.
+    """
 
     file: str
     value: Any
     lines: dict[Where, int]
+    origins: dict[Where, str] = field(default_factory=dict)
 
     def line(self, where: Where) -> int:
         """Line of the key at ``where``, or of its nearest ancestor that stands in the file."""
+        return self.lines.get(self._nearest(where), 1)
+
+    def _nearest(self, where: Where) -> Where:
         while where and where not in self.lines:
             where = where[:-1]
-        return self.lines.get(where, 1)
+        return where
 
     def problem(self, where: Where, message: str) -> str:
         """``file:line: path.of.key: message``, the one shape of a spec problem."""
         path = ".".join(str(part) if str(part).isprintable() else repr(part) for part in where)
-        return f"{self.file}:{self.line(where)}: {path + ': ' if path else ''}{message}"
+        file = self.origins.get(self._nearest(where), self.file)
+        return f"{file}:{self.line(where)}: {path + ': ' if path else ''}{message}"
 
 
 def read_yaml(path: Path, *, name: str | None = None) -> Document:

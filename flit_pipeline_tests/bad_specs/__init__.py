@@ -9,7 +9,7 @@
 
 Instead of find and put: ``write`` (the whole file anew), ``bytes`` (hex) or ``remove: true``. Several edits stand in a
 list under ``edits``. ``rows``: another query for the one route of calendar.event.yaml. ``load``: name of the migration
-to read, by default clinic_to_odoo.
+to read, by default clinic_to_odoo. Files in ``../practice`` are its practice overlay (``practice_of``).
 """
 
 import shutil
@@ -45,6 +45,12 @@ def spoiled(case: Mapping[str, Any], to: Path) -> Path:
     if "rows" in case:
         _put_rows(specs / MIGRATION / "calendar.event.yaml", case["rows"])
     return specs
+
+
+def practice_of(specs: Path) -> Path | None:
+    """The overlay that a case wrote, if it did."""
+    folder = specs.parent / "practice"
+    return folder if folder.is_dir() else None
 
 
 def _edit(path: Path, edit: Mapping[str, Any]) -> None:

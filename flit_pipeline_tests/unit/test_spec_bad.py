@@ -10,13 +10,13 @@ from flit_pipeline.destinations.odoo import facts, preflight
 from flit_pipeline.errors import SpecError
 from flit_pipeline.specs import rules
 from flit_pipeline.specs.migration import load, names
-from flit_pipeline_tests.bad_specs import BASE, MIGRATION, cases, spoiled
+from flit_pipeline_tests.bad_specs import BASE, MIGRATION, cases, practice_of, spoiled
 
 
 def problems(specs: Path, name: str) -> list[str]:
     """What ``check`` says of a migration."""
     try:
-        migration = load(specs, name)
+        migration = load(specs, name, practice_of(specs))
     except SpecError as error:
         return error.problems
     return list(preflight.spec_problems(migration, facts.shipped(migration.models)))

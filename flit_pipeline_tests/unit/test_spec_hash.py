@@ -151,7 +151,8 @@ def test_every_leaf_that_means_something_changes_the_hash(part: str, path: tuple
 def test_the_base_uses_the_whole_grammar() -> None:
     """Else the test above would not flip a key that some spec has."""
     found = {type(model): set(type(model).model_fields) for part in PARTS for model in models_in(getattr(base(), part))}
-    assert set(found) == set(Strict.__subclasses__())
+    laid_over = {one for one in Strict.__subclasses__() if one.__module__.endswith(".practice")}  # gone once bound
+    assert set(found) == set(Strict.__subclasses__()) - laid_over
     steps = {step for _, path in ALL_LEAVES for step in path}
     assert {name for fields in found.values() for name in fields} <= steps
 

@@ -1,0 +1,80 @@
+"""The inventory of a source as a document: what it holds and what to ask the practice. Counts and names, no values."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flit_pipeline.results import Inventory
+
+
+def write_inventory(folder: Path, stock: Inventory) -> Path:
+    """Write inventory.json and inventory.md. Returns the path of the first."""
+    path = folder / "inventory.json"
+    path.write_text(json.dumps(stock.report, indent=2, ensure_ascii=False), encoding="utf-8")
+    (folder / "inventory.md").write_text("\n".join(_lines(stock.report)) + "\n", encoding="utf-8")
+    return path
+
+
+def _lines(report: dict[str, Any]) -> Iterator[str]:
+    grade, rows = report["grade"], report["seed_rows"]
+    supported = sum(state == "fully supported" for state in rows.values())
+    yield from (f"# Inventory: {report['title']}", "", f"Read at {report['as_of']}; {report['records']:,} records.", "")
+    yield f"Complexity: **{grade['grade']} {grade['name']}**; time: **{grade['estimate']}**."
+    yield "Points: " + ", ".join(f"{name} {points}" for name, points in grade["points"].items()) + "."
+    yield from (
+        "",
+        "## Objects",
+        "",
+        "| object | read by | rows | columns filled | empty | unknown |",
+        "|---|---|---|---|---|---|",
+    )
+    for name, thing in report["objects"].items():
+        filled = sum(counts["filled"] > 0 for counts in thing["columns"].values())
+        empty = len(thing["columns"]) - filled
+        yield f"| {name} | {thing['access']} | {thing['rows']:,} | {filled} | {empty} | {len(thing['unknown'])} |"
+    yield from ("", f"{supported} of {len(rows)} rows of the object table are fully supported.", "")
+    yield from (f"- {name}: {state}" for name, state in rows.items())
+    yield from _unknown(report["objects"])
+    yield from ("", "## Data quality", "")
+    yield from _quality(report["quality"])
+    yield from (
+        "",
+        "## Known traps",
+        "",
+        "| platform | trap | can be seen | result | ask the practice |",
+        "|---|---|---|---|---|",
+    )
+    for one in report["gotchas"]:
+        result = f"{one['state']} ({one['count']})" if one["count"] else one["state"]
+        seen = "yes" if one["detectable"] else "no"
+        yield f"| {one['platform']} | {one['title']} | {seen} | {result} | {one['ask']} |"
+
+
+def _unknown(objects: dict[str, Any]) -> Iterator[str]:
+    found = [(name, one) for name, thing in objects.items() for one in thing["unknown"]]
+    if not found:
+        return
+    yield from (
+        "",
+        "## Unknown columns",
+        "",
+        "Proposed for the practice overlay; a full run refuses them until it lists them.",
+        "",
+    )
+    yield from ("| object | column | proposed | type | filled | different |", "|---|---|---|---|---|---|")
+    for name, one in found:
+        proposed = one["field"] or "has no name: give the column one in the source"
+        different = f"{one['distinct']:,}{' or more' if 'distinct_at_least' in one else ''}"
+        header = str(one["header"]).replace("|", "\\|")
+        yield f"| {name} | {header} | {proposed} | {one['type']} | {one['filled']:,} of {one['rows']:,} | {different} |"
+
+
+def _quality(found: list[dict[str, Any]]) -> Iterator[str]:
+    if not found:
+        yield "nothing found"
+        return
+    yield "Errors are rows that a full run holds, with their remedy."
+    yield from ("", "| severity | object | column | finding | rows |", "|---|---|---|---|---|")
+    for one in found:
+        yield f"| {one['severity']} | {one['object']} | {one['column']} | {one['rule']} | {one['rows']:,} |"
