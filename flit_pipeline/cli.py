@@ -140,6 +140,7 @@ def run(stage: str, migration: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("migration")
+@practice_option
 @click.option("--for", "scope", type=click.Choice(approval.SCOPES), required=True, help="What is accepted.")
 @click.option("--by", required=True, help="Name of the person who accepts it.")
 @click.option("--yes", is_flag=True, help="Do not ask for the migration's name to be typed.")
@@ -153,6 +154,7 @@ def approve(migration: str, scope: str, by: str, yes: bool, as_json: bool) -> No
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to confirm on; add --yes to approve without being asked")
     wiring = Wiring(Settings.read())
+    wiring.chosen(migration)
     with wiring.workspace(migration) as work:
         with wiring.destination(work) as destination:
             proposal = approval.propose(work, destination, scope)
@@ -172,6 +174,7 @@ def approve(migration: str, scope: str, by: str, yes: bool, as_json: bool) -> No
 
 @main.command()
 @click.argument("migration")
+@practice_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 @guarded
 def status(migration: str, as_json: bool) -> None:
@@ -220,6 +223,7 @@ def report(migration: str, out: Path) -> None:
 
 @main.command()
 @click.argument("migration")
+@practice_option
 @click.argument("ref")
 @guarded
 def who(migration: str, ref: str) -> None:

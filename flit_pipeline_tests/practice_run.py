@@ -132,10 +132,10 @@ class PracticeRun:
         """Run ``flit-pipeline ARGUMENTS`` to its end (or another module around it)."""
         return self.wait(self.start(*arguments, module=module))
 
-    def approve(self, *scopes: str) -> None:
+    def approve(self, *scopes: str, options: tuple[str, ...] = ()) -> None:
         """Approve schema and full (or these scopes): the spec, fields and database as they are now."""
         for scope in scopes or ("schema", "full"):
-            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes").ok()
+            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes", *options).ok()
 
     def run(self, stage: str) -> Ended:
         """Run a stage to its end; the JSON result is ``.last``."""

@@ -62,6 +62,9 @@ def moved(clinic: PracticeRun, overlay: Path) -> PracticeRun:
         (overlay / name).write_text(text.replace(f"{CODE}: {{type: {wrong}", f"{CODE}: {{type: {right}"))
     practice = ("--practice", str(overlay))
     clinic.flit("check", MIGRATION, "--live", *practice).ok()
+    refused = clinic.flit("run", "prepare", MIGRATION, *practice, "--json").ends_with(1)
+    assert "x_tercih_edilen_hekim" in refused.err  # the overlay is part of the map that a person confirms
+    clinic.approve(options=practice)
     for stage in ("prepare", "full"):
         clinic.flit("run", stage, MIGRATION, *practice, "--json").ok()
     return clinic
