@@ -352,9 +352,16 @@ def test_every_table_and_a_record_of_each_can_be_looked_at(odoo_here: RunningOdo
         assert httpx.get(odoo_here.url + records[0]).status_code == 200, model
 
 
+HEARS_INTERRUPTS = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Shells start what runs in the background deaf to interrupts, and tests under them inherit that."""
+
+
 def test_the_command_says_how_to_reach_it_and_ends_on_interrupt(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flit_pipeline.cli", "sandbox", "odoo", "--data", str(tmp_path / "kept")]
-    process = subprocess.Popen([*command, "--port", "0", "--database", "practice"], stdout=subprocess.PIPE, text=True)
+    heard = [sys.executable, "-c", HEARS_INTERRUPTS, *command, "--port", "0", "--database", "practice"]
+    process = subprocess.Popen(heard, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(4)]
     said = dict(re.findall(r"^export (FLIT_ODOO_\w+)=(.*)$", "".join(lines), re.MULTILINE))

@@ -1,6 +1,7 @@
 """Twelve columns that the clinic added itself: refused, proposed, confirmed, and read back from the CRM."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,10 +39,13 @@ def clinic(there: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def refusal(clinic: PracticeRun) -> Ended:
-    """The full run without an overlay, after the plain schema was prepared."""
+def refusal(clinic: PracticeRun, there: StandIn) -> Ended:
+    """The full run without an overlay, after the plain schema was prepared; it wrote nothing."""
     clinic.run("prepare").ok()
-    return clinic.run("full").ends_with(1)
+    ended = clinic.run("full").ends_with(1)
+    assert there.sql("select count(*) from res_partner where x_flit_key is not null") == [(0,)]
+    assert clinic.batches() == {}
+    return ended
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +54,25 @@ def overlay(clinic: PracticeRun, refusal: Ended) -> Path:
     folder = clinic.folder / "practice"
     ended = clinic.flit("run", "inventory", MIGRATION, "--practice", str(folder), "--json").ok()
     assert ended.last["metadata"]["report/inventory"]["unknown columns"] == COUNT
+    shutil.copytree(clinic.home / MIGRATION / "reports", first_reports(clinic))
     return folder
+
+
+def first_reports(clinic: PracticeRun) -> Path:
+    """The reports as the first inventory wrote them."""
+    return clinic.folder / "first_reports"
 
 
 @pytest.fixture(scope="module")
 def moved(clinic: PracticeRun, overlay: Path) -> PracticeRun:
     """The practice after a person corrected a type: check, prepare and full with its overlay."""
+    corrected = clinic.folder / "corrected"
+    shutil.copytree(overlay, corrected)
     for name, wrong, right in (("source.yaml", "integer", "text"), ("res.partner.yaml", "integer", "char")):
-        text = (overlay / name).read_text()
+        text = (corrected / name).read_text()
         assert f"{CODE}: {{type: {wrong}" in text
-        (overlay / name).write_text(text.replace(f"{CODE}: {{type: {wrong}", f"{CODE}: {{type: {right}"))
-    practice = ("--practice", str(overlay))
+        (corrected / name).write_text(text.replace(f"{CODE}: {{type: {wrong}", f"{CODE}: {{type: {right}"))
+    practice = ("--practice", str(corrected))
     clinic.flit("check", MIGRATION, "--live", *practice).ok()
     refused = clinic.flit("run", "prepare", MIGRATION, *practice, "--json").ends_with(1)
     assert "x_tercih_edilen_hekim" in refused.err  # the overlay is part of the map that a person confirms
@@ -70,12 +82,10 @@ def moved(clinic: PracticeRun, overlay: Path) -> PracticeRun:
     return clinic
 
 
-def test_a_full_run_refuses_and_names_the_columns(clinic: PracticeRun, refusal: Ended, there: StandIn) -> None:
+def test_a_full_run_refuses_and_names_the_columns(refusal: Ended) -> None:
     [line] = [line for line in refusal.err.splitlines() if line.startswith("error: patient has columns")]
     assert all(column.name in line for column in COLUMNS.values())
     assert f"flit-pipeline run inventory {MIGRATION} --practice DIR" in refusal.err
-    assert there.sql("select count(*) from res_partner where x_flit_key is not null") == [(0,)]
-    assert clinic.batches() == {}
 
 
 def test_the_proposal_has_a_typed_line_for_each_and_no_value(overlay: Path, clinic: PracticeRun) -> None:
@@ -89,7 +99,7 @@ def test_the_proposal_has_a_typed_line_for_each_and_no_value(overlay: Path, clin
     }
     assert model["creates"]["x_kan_grubu"]["type"] == "char"
     assert model["routes"]["patient"]["fields"] == {name: {"from": name} for name in COLUMNS}
-    report = (clinic.home / MIGRATION / "reports/inventory.json").read_text()
+    report = (first_reports(clinic) / "inventory.json").read_text()
     unknown = {one["field"]: one for one in json.loads(report)["objects"]["patient"]["unknown"]}
     rows = list(source_rows(clinic, "patient"))
     filled = {name: sum(row[column.name] is not None for row in rows) for name, column in COLUMNS.items()}
@@ -140,7 +150,7 @@ def expected(cell: Any, kind: str) -> Any:
 
 
 def test_the_inventory_is_a_document_of_counts(overlay: Path, clinic: PracticeRun) -> None:
-    folder = clinic.home / MIGRATION / "reports"
+    folder = first_reports(clinic)
     report, text = json.loads((folder / "inventory.json").read_text()), (folder / "inventory.md").read_text()
     assert report["seed_rows"]["Practice Workflow / Automation"] == "None — rebuild required"
     assert len(report["seed_rows"]) == 10
