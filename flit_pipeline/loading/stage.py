@@ -64,8 +64,8 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
-    load together, in the order of their ``order`` columns. Raises NotApproved before anything
-    is written, whoever called.
+    load together, in the order of their ``order`` columns. Raises NotApproved before anything is
+    written, whoever called.
     """
     approval.require(work, destination, "full")
     window = windows.current(work.store)

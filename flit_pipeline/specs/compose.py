@@ -5,7 +5,6 @@ in the practice's zone). A route with ``extends`` brings fields to another route
 route's by the key, so that one image is made, one record is written, and every row has its fate with the record.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,9 +122,6 @@ def _renamed(rule: FieldRule, route: str) -> FieldRule:
         "key": new(rule.key) if rule.key else None, "owner": new(rule.owner) if rule.owner else None,
     }  # fmt: skip
     return rule.model_copy(update=update)
-
-
-VIEW_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 def view_problems(views: Mapping[str, str], objects: Mapping[str, object]) -> Iterator[tuple[str, str]]:
