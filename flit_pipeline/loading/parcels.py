@@ -1,6 +1,7 @@
 """Files of records on their way: read when their batch is about to leave, checked against the source's own SHA-1.
 
-What the ledger keeps of a file is its name, its SHA-1 and its size, never its bytes; memory holds two batches of them: one in the server, one behind it.
+What the ledger keeps of a file is its name, its SHA-1 and its size, never its bytes; memory holds those of two batches,
+one in the server and one behind it.
 """
 
 import base64
