@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text, update
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
@@ -18,7 +18,7 @@ from flit_pipeline.errors import IdentityMismatch, SettingsError
 from flit_pipeline.ledger import tables
 from flit_pipeline.privacy import Vault
 
-VERSION = "2"
+VERSION = "3"
 CHECK_TEXT = "flit"
 
 
@@ -49,8 +49,8 @@ class Store:
                 fresh = {"uuid": str(uuid.uuid4()), "version": VERSION, "key": vault.ref(CHECK_TEXT)}
                 connection.execute(insert(tables.meta), [{"name": n, "value": v} for n, v in fresh.items()])
                 known = fresh
-            if known["version"] == "1" and known["key"] == vault.ref(CHECK_TEXT):
-                known["version"] = _from_version_1(connection)
+            if known["version"] in ("1", "2") and known["key"] == vault.ref(CHECK_TEXT):
+                known["version"] = _taken_over(connection, known["version"])
         if known["version"] != VERSION:
             raise IdentityMismatch(
                 f"a ledger of version {known['version']} was opened; this program writes version {VERSION}",
@@ -82,10 +82,22 @@ class Store:
         self.engine.dispose()
 
 
-def _from_version_1(connection: Connection) -> str:
-    """Version 1 had an approval table that nothing wrote; everything else stands as it is."""
-    tables.approval.drop(connection)
-    tables.approval.create(connection)
+def _taken_over(connection: Connection, version: str) -> str:
+    """A ledger of an older version: new tables stand already, columns that were added since may be empty."""
+    if version == "1":  # its approval table was never written
+        tables.approval.drop(connection)
+        tables.approval.create(connection)
+    schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
+    there = inspect(connection)
+    for table in tables.metadata.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name, schema=schema)}
+        for column in table.columns:
+            if column.name not in known:
+                name = connection.dialect.identifier_preparer.quote(column.name)
+                kind = column.type.compile(dialect=connection.dialect)
+                place = connection.dialect.identifier_preparer.quote(table.name)
+                place = f"{schema}.{place}" if schema else place
+                connection.execute(text(f"ALTER TABLE {place} ADD COLUMN {name} {kind}"))
     connection.execute(update(tables.meta).where(tables.meta.c.name == "version").values(value=VERSION))
     return VERSION
 

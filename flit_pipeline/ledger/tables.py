@@ -12,12 +12,14 @@ meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Col
 window = Table(
     "window", metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", String(12), nullable=False),  # full | inventory | delta
+    Column("kind", String(12), nullable=False),  # full | inventory | sample | delta
     Column("state", String(8), nullable=False),  # open | closed
     Column("as_of", String(32), nullable=False),  # source clock at the start, UTC ISO
     Column("spec_hash", String(64), nullable=False),
     Column("opened", String(32), nullable=False),
     Column("closed", String(32)),
+    Column("starts", String(32)),  # delta: changes from here on were read, source clock, UTC ISO
+    Column("ends", String(32)),  # delta: up to here
 )  # fmt: skip
 
 extract = Table(
@@ -81,6 +83,7 @@ record = Table(
     Column("first_batch", String(36), nullable=False),
     Column("last_batch", String(36), nullable=False),
     Column("last_ord", Integer, nullable=False),
+    Column("mark", String(80)),  # when and by whom the destination says it was written last, once all was loaded
 )  # fmt: skip
 Index("record_by_id", record.c.model, record.c.dest_id)
 
@@ -95,6 +98,7 @@ batch = Table(
     Column("decided_by", String(10), nullable=False),  # '' | reply | verdict
     Column("size", Integer, nullable=False),
     Column("at", String(32), nullable=False),
+    Column("millis", Integer),  # how long the call took, where its reply came
 )  # fmt: skip
 Index("batch_by_state", batch.c.state)
 
@@ -104,7 +108,7 @@ intent = Table(
     Column("ord", Integer, primary_key=True),
     Column("route", String(200), nullable=False),
     Column("key_ref", String(24), nullable=False),
-    Column("op", String(8), nullable=False),  # create | update
+    Column("op", String(8), nullable=False),  # create | update | adopt | restore | delete
     Column("dest_id", BigInteger),
     Column("sent_hash", String(32), nullable=False),
     Column("sent", LargeBinary, nullable=False),  # the whole image as sent

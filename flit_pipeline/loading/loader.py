@@ -19,8 +19,8 @@ from flit_pipeline.ledger.records import Known
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading.parcels import Parcels, is_file
-from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import Item, Sender
+from flit_pipeline.resolve import Resolver
 from flit_pipeline.results import Command, LoadCounts
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute, Migration

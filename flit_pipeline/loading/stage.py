@@ -11,9 +11,9 @@ from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval
 from flit_pipeline.loading.loader import Loader, Row
-from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
+from flit_pipeline.resolve import Resolver
 from flit_pipeline.results import LoadCounts
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute

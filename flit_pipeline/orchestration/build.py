@@ -7,11 +7,9 @@ import dagster as dg
 from flit_pipeline.errors import FlitError
 from flit_pipeline.orchestration.assets import APPROVAL, STAGE_TAG, assets_of, key
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
-from flit_pipeline.orchestration.names import job_name
+from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.specs.migration import Migration
-
-STAGES = ("inventory", "prepare", "full", "reconcile")
 
 
 def build_definitions(opener: Opener) -> dg.Definitions:

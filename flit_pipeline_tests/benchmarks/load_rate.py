@@ -23,11 +23,11 @@ from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.prepare import prepare
-from flit_pipeline.loading.resolve import Resolver
 from flit_pipeline.loading.sender import sweep
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.source import read_object
 from flit_pipeline.privacy import Vault
+from flit_pipeline.resolve import Resolver
 from flit_pipeline.sandbox.dr_dentes import Practice, serve
 from flit_pipeline.sources.rest import RestReader
 from flit_pipeline.specs.migration import load

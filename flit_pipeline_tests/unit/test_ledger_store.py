@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
 from flit_pipeline.errors import IdentityMismatch, RunAgain, SettingsError
 from flit_pipeline.ledger import fences, windows
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.ledger.tables import meta, window
+from flit_pipeline.ledger.tables import batch, meta, record, window
 from flit_pipeline.ledger.windows import FRESH, Cursor
 from flit_pipeline.privacy import Vault
 from flit_pipeline_tests.odoo.postgres import Cluster
@@ -63,6 +63,20 @@ def test_a_ledger_of_a_newer_program_is_refused_untouched(ledger: Store, ledger_
         connection.execute(update(meta).where(meta.c.name == "version").values(value="99"))
     with pytest.raises(IdentityMismatch, match="version 99"):
         Store(ledger_url, VAULT, "flit_test")
+
+
+def test_a_ledger_of_the_version_before_is_taken_over_with_what_it_holds(ledger: Store, ledger_url: str) -> None:
+    windows.open_window(ledger, "full", as_of="2026-11-01T00:00:00Z", spec_hash="00")
+    place = "" if ledger_url.startswith("sqlite") else "flit_test."
+    with ledger.write() as connection:
+        for table, column in (("window", "starts"), ("window", "ends"), ("record", "mark"), ("batch", "millis")):
+            connection.execute(text(f'ALTER TABLE {place}"{table}" DROP COLUMN {column}'))
+        connection.execute(update(meta).where(meta.c.name == "version").values(value="2"))
+    again = Store(ledger_url, VAULT, "flit_test")
+    assert windows.current(again).as_of == "2026-11-01T00:00:00Z"
+    with again.read() as connection:
+        assert connection.execute(select(record.c.mark)).all() == []
+        assert connection.execute(select(batch.c.millis)).all() == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""``python -m flit_pipeline.cli``."""
+
+from flit_pipeline.cli import main
+
+main()

@@ -1,0 +1,41 @@
+"""Commands that look back: reports for people, the source row behind a keyed hash."""
+
+from pathlib import Path
+
+import click
+
+from flit_pipeline.cli.base import guarded, main, practice_option
+from flit_pipeline.settings import Settings
+from flit_pipeline.wiring import Wiring
+
+
+@main.command()
+@click.argument("migration")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
+)
+@practice_option
+@guarded
+def report(migration: str, out: Path) -> None:
+    """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    from flit_pipeline.reports.rebuild import HEADING, write_report
+
+    wiring = Wiring(Settings.read())
+    found = wiring.chosen(migration)
+    with wiring.workspace(migration) as work:
+        written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+    for row in found.file.rebuild.values():
+        click.echo(f"{row}: {HEADING}")
+    click.echo(f"written: {', '.join(written)}")
+
+
+@main.command()
+@click.argument("migration")
+@practice_option
+@click.argument("ref")
+@guarded
+def who(migration: str, ref: str) -> None:
+    """Resolve a keyed hash of a message to its source key: on this machine, with this FLIT_KEY, by a person."""
+    wiring = Wiring(Settings.read())
+    with wiring.workspace(migration) as work:
+        click.echo(wiring.who(work, ref))

@@ -1,0 +1,116 @@
+"""Commands along the way of a migration: check the spec, run a stage, look where it stands."""
+
+import json
+import sys
+
+import click
+
+from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.errors import SpecError
+from flit_pipeline.orchestration.names import STAGES
+from flit_pipeline.settings import Settings
+from flit_pipeline.wiring import Wiring
+
+
+@main.command()
+@click.argument("migration", required=False)
+@click.option("--live", is_flag=True, help="Check against the live destination as well.")
+@practice_option
+@guarded
+def check(migration: str | None, live: bool) -> None:
+    """Read the mapping specs and name every line that breaks a rule."""
+    wiring = Wiring(Settings.read())
+    problems: list[str] = []
+    for name in [migration] if migration else wiring.migrations():
+        try:
+            found = wiring.chosen(name) if migration else wiring.migration(name)
+            unfit = [f"{name}: {line}" for line in wiring.facts_problems(found)]
+        except SpecError as error:
+            unfit = error.problems
+        if unfit:
+            problems += unfit
+            continue
+        click.echo(
+            f"{name}: {len(found.routes)} routes into {', '.join(found.order_of_models)}; "
+            f"spec {found.canonical_hash()[:12]}"
+        )
+        if live:
+            with wiring.workspace(name) as work, wiring.destination(work) as destination:
+                problems += [f"{name}: {line}" for line in destination.preflight(found)]
+                for line in destination.plan(found).lines:
+                    click.echo(f"{name}: to prepare: {line}")
+    if problems:
+        raise SpecError(problems)
+
+
+@main.command()
+@click.argument("stage", type=click.Choice(STAGES), is_eager=True)
+@click.argument("migration")
+@practice_option
+@json_option
+@guarded
+def run(stage: str, migration: str, as_json: bool) -> None:
+    """Run a STAGE of a MIGRATION; a stage that was cut short continues where it stopped."""
+    from flit_pipeline.definitions import build_definitions
+    from flit_pipeline.orchestration.border import only_run
+    from flit_pipeline.orchestration.home import instance
+    from flit_pipeline.orchestration.janitor import end_dead_runs
+    from flit_pipeline.orchestration.launch import run_stage, to_stderr
+
+    settings = Settings.read()
+    wiring = Wiring(settings)
+    spec = wiring.chosen(migration)
+    settings.key()
+    dagster_instance = instance(settings.home, settings.environment)
+    with only_run(wiring.alive(), migration):
+        for run_id in end_dead_runs(dagster_instance, wiring.alive()):
+            to_stderr(f"run {run_id} was killed; its record is closed, its work continues now")
+        result = run_stage(build_definitions(wiring), dagster_instance, migration, stage)
+    for text in result.failures:
+        click.echo(f"error: {text}", err=True)
+    for text in result.failed_checks:
+        click.echo(f"check: {text}", err=True)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "ok": result.ok,
+                    "stage": stage,
+                    "migration": migration,
+                    "spec": spec.canonical_hash(),
+                    **result.__dict__,
+                }
+            )
+        )
+    else:
+        click.echo(f"{stage} of {migration}: {'done' if result.ok else 'not done'} (run {result.run_id})")
+    sys.exit(0 if result.ok else 1)
+
+
+@main.command()
+@click.argument("migration")
+@practice_option
+@json_option
+@guarded
+def status(migration: str, as_json: bool) -> None:
+    """What was read, held and written so far, with the remedy of every held row. No values."""
+    wiring = Wiring(Settings.read())
+    with wiring.workspace(migration) as work:
+        report = wiring.status(work)
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    window = report["window"]
+    click.echo(f"window: {window['state']} since {window['as_of']}" if window else "nothing was read yet")
+    for one in report["approvals"]:
+        still = "" if one["spec_unchanged"] else "; the spec has changed since"
+        where = f"spec {one['spec']}, {one['destination']}"
+        click.echo(f"approved for {one['scope']}: {one['at']} by {one['by']} ({where}){still}")
+    if not report["approvals"]:
+        click.echo("nothing is approved")
+    click.echo("batches: " + (", ".join(f"{n} {state}" for state, n in report["batches"].items()) or "none"))
+    for held in report["held"]:
+        click.echo(
+            f"held: {held['rows']} {held['object']} rows, {held['rule']} {held['column']} ({held['stage']}): "
+            f"{held['remedy']}"
+        )
