@@ -55,12 +55,18 @@ def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> 
     return open_window(store, kind, clock(), spec_hash)
 
 
+LOADING = ("full", "sample", "delta")
+"""Kinds of windows whose records are mapped and loaded; an inventory only looks."""
+
+
 def current(store: Store) -> Window:
-    """The full window that mapping and loading work in. Raises RunAgain when nothing was read yet."""
-    found = latest(store, "full")
-    if found is None:
+    """The window that mapping and loading work in: the newest of a loading kind. Raises RunAgain when there is none."""
+    query = select(window).where(window.c.kind.in_(LOADING)).order_by(window.c.id.desc()).limit(1)
+    with store.read() as connection:
+        row = connection.execute(query).first()
+    if row is None:
         raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
-    return found
+    return _window(row)
 
 
 def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
