@@ -111,6 +111,9 @@ class Destination(Protocol):
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, Image]:
         """Records by id; missing ones are absent."""
 
+    def stamps(self, model: str, ids: Sequence[int]) -> dict[int, str]:
+        """``when who`` of each record's last write, as the destination tells it (UTC; a user's number)."""
+
     def count_keys(self, model: str, prefix: str) -> int:
         """Records of the model whose source key starts with the prefix, archived ones included."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
 from flit_pipeline.ledger.store import Store, now
@@ -21,16 +21,21 @@ from flit_pipeline.results import Command, Written
 
 @dataclass(frozen=True)
 class Intent:
-    """One record about to be written. ``sent``: the whole wanted image; ``before``: fields of an update as found."""
+    """One record about to be written. ``sent``: the whole wanted image; ``before``: fields of an update as found.
+
+    ``op``: create, update or adopt; a rollback's restore (back to an earlier image; ``seen``: what was seen of that
+    one), release (back to what was found, and no longer ours) or delete.
+    """
 
     route: str
     key: str
     key_ref: str
-    op: str  # create | update
+    op: str
     sent_hash: str
     sent: dict[str, Any]
     dest_id: int | None = None
     before: dict[str, Any] | None = None
+    seen: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
             "batch": identity, "ord": n, "route": i.route, "key_ref": i.key_ref, "op": i.op, "dest_id": i.dest_id,
             "sent_hash": i.sent_hash, "sent": seal([i.key, i.sent]),
             "before": seal(i.before) if i.before is not None else None,
+            "seen": seal(i.seen) if i.seen is not None else None,
         }
         for n, i in enumerate(intents)
     ]  # fmt: skip
@@ -109,7 +115,7 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         changed = [
             {"b_route": intents[w.ord].route, "b_key": intents[w.ord].key_ref, "b_hash": intents[w.ord].sent_hash,
              "b_ord": w.ord}
-            for w in done if intents[w.ord].op == "update"
+            for w in done if intents[w.ord].op in ("update", "restore")
         ]  # fmt: skip
         if changed:
             # a record created in this very window and then completed (deferred ref) stays "created": counted once;
@@ -129,6 +135,12 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 .values(sent_hash=bindparam("b_hash"), last_ord=bindparam("b_ord"), **common),
                 changed,
             )
+        let_go = [intents[w.ord] for w in done if intents[w.ord].op in ("delete", "release")]
+        if let_go:
+            connection.execute(
+                delete(record).where(record.c.route == bindparam("b_route"), record.c.key_ref == bindparam("b_key")),
+                [{"b_route": one.route, "b_key": one.key_ref} for one in let_go],
+            )
         connection.execute(
             update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
         )
@@ -143,14 +155,15 @@ def _seen_before(
     """
     last = intent.alias("last")
     query = (
-        select(intent.c.ord, intent.c.before, last.c.seen)
+        select(intent.c.ord, intent.c.op, intent.c.before, intent.c.seen.label("back_to"), last.c.seen)
         .join(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
         .join(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
         .where(intent.c.batch == identity, intent.c.before.is_not(None))
     )
     opened = {
-        row.ord: (store.vault.open(row.before), store.vault.open(row.seen) if row.seen is not None else {})
+        row.ord: (store.vault.open(row.before), store.vault.open(sealed) if sealed is not None else {})
         for row in connection.execute(query)
+        for sealed in [row.back_to if row.op == "restore" else row.seen]
     }
 
     def unwritten(ord_: int, seen: dict[str, Any]) -> dict[str, Any]:
@@ -186,7 +199,9 @@ def unresolved(store: Store) -> list[SentBatch]:
             rows = connection.execute(query.where(intent.c.batch == head.uuid)).all()
             sent = [store.vault.open(row.sent) for row in rows]
             fields = sorted({name for _, image in sent for name in image})
-            commands = [Command(key, {}, row.dest_id) for row, (key, _) in zip(rows, sent, strict=True)]
+            commands = [
+                Command(key, {}, row.dest_id, row.op == "delete") for row, (key, _) in zip(rows, sent, strict=True)
+            ]
             found.append(SentBatch(head.uuid, head.window, head.model, head.route, head.fence, commands, fields))
     return found
 

@@ -12,13 +12,13 @@ meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Col
 window = Table(
     "window", metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", String(12), nullable=False),  # full | inventory | sample | delta
+    Column("kind", String(12), nullable=False),  # full | inventory | sample | delta | rollback
     Column("state", String(8), nullable=False),  # open | closed
     Column("as_of", String(32), nullable=False),  # source clock at the start, UTC ISO
     Column("spec_hash", String(64), nullable=False),
     Column("opened", String(32), nullable=False),
     Column("closed", String(32)),
-    Column("starts", String(32)),  # delta: changes from here on were read, source clock, UTC ISO
+    Column("starts", String(32)),  # delta: changes from here on were read, source clock, UTC ISO; rollback: its scope
     Column("ends", String(32)),  # delta: up to here
 )  # fmt: skip
 
@@ -108,7 +108,7 @@ intent = Table(
     Column("ord", Integer, primary_key=True),
     Column("route", String(200), nullable=False),
     Column("key_ref", String(24), nullable=False),
-    Column("op", String(8), nullable=False),  # create | update | adopt | restore | delete
+    Column("op", String(8), nullable=False),  # create | update | adopt | restore | release | delete
     Column("dest_id", BigInteger),
     Column("sent_hash", String(32), nullable=False),
     Column("sent", LargeBinary, nullable=False),  # the whole image as sent

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from flit_pipeline import marks
 from flit_pipeline.comparison import merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
@@ -148,6 +149,7 @@ class Loader:
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
         fields = sorted({n for _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
         now = destination.read(model, [known.dest_id for *_, known in changed], fields)
+        marks.notice(self._store, destination, model, list(now))
         items: list[Item] = []
         for row, values, digest, known in changed:
             sent, seen = last[known.last_batch, known.last_ord]

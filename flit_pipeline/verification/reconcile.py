@@ -1,5 +1,6 @@
 """Reconciliation of a window: both identities, counts and links at the destination. The body of the report asset."""
 
+from flit_pipeline import marks
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.results import Reconciliation
@@ -25,6 +26,7 @@ def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
         accounting, counts, differences, refused.by_rule(work.store), refused.findings_by_rule(work.store),
         batches.count_by_state(work.store),
     )  # fmt: skip
+    marks.refresh(work.store, destination)
     if accounting.closes and not undecided and window.state == "open":
         windows.close_window(work.store, window.id)
     return result

@@ -102,6 +102,11 @@ class OdooDestination:
         rows = self.client.read(model, "search_read", domain=domain, fields=list(fields), order="id", load=None)
         return {row["id"]: row for row in rows}
 
+    def stamps(self, model: str, ids: Sequence[int]) -> dict[int, str]:
+        """``YYYY-MM-DD HH:MM:SS uid`` of each record's last write."""
+        rows = self.read(model, ids, ["write_date", "write_uid"])
+        return {one: f"{row['write_date']} {row['write_uid'] or 0}" for one, row in rows.items()}
+
     def count_keys(self, model: str, prefix: str) -> int:
         """Records of the model that carry a source key of this prefix; 0 before the key field is there."""
         if KEY not in self.field_types(model):
