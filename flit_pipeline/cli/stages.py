@@ -2,10 +2,12 @@
 
 import json
 import sys
+from typing import Any
 
 import click
 
 from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.cli.rollback import confirmed, only_for_rollback, rollback_options
 from flit_pipeline.errors import SpecError
 from flit_pipeline.orchestration.names import STAGES
 from flit_pipeline.settings import Settings
@@ -47,10 +49,12 @@ def check(migration: str | None, live: bool) -> None:
 @click.argument("stage", type=click.Choice(STAGES), is_eager=True)
 @click.argument("migration")
 @practice_option
+@rollback_options
 @json_option
 @guarded
-def run(stage: str, migration: str, as_json: bool) -> None:
+def run(stage: str, migration: str, as_json: bool, **asked: Any) -> None:
     """Run a STAGE of a MIGRATION; a stage that was cut short continues where it stopped."""
+    only_for_rollback(stage, asked)
     from flit_pipeline.definitions import build_definitions
     from flit_pipeline.orchestration.border import only_run
     from flit_pipeline.orchestration.home import instance
@@ -61,11 +65,12 @@ def run(stage: str, migration: str, as_json: bool) -> None:
     wiring = Wiring(settings)
     spec = wiring.chosen(migration)
     settings.key()
+    config = confirmed(wiring, migration, asked) if stage == "rollback" else None
     dagster_instance = instance(settings.home, settings.environment)
     with only_run(wiring.alive(), migration):
         for run_id in end_dead_runs(dagster_instance, wiring.alive()):
             to_stderr(f"run {run_id} was killed; its record is closed, its work continues now")
-        result = run_stage(build_definitions(wiring), dagster_instance, migration, stage)
+        result = run_stage(build_definitions(wiring), dagster_instance, migration, stage, config)
     for text in result.failures:
         click.echo(f"error: {text}", err=True)
     for text in result.failed_checks:

@@ -145,3 +145,11 @@ approval = Table(
     Column("os_user", Text, nullable=False),
     Column("at", String(32), nullable=False),
 )  # fmt: skip
+
+side_record = Table(
+    "side_record", metadata,
+    Column("model", String(200), primary_key=True),
+    Column("dest_id", BigInteger, primary_key=True),
+    Column("owner_model", String(200), nullable=False),  # whose creation brought it along; gone first
+    Column("owner_id", BigInteger, nullable=False),
+)  # fmt: skip

@@ -9,6 +9,7 @@ from flit_pipeline.orchestration.assets import APPROVAL, STAGE_TAG, assets_of, k
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.rollback import rollback_asset
 from flit_pipeline.specs.migration import Migration
 
 
@@ -22,7 +23,7 @@ def build_definitions(opener: Opener) -> dg.Definitions:
         except FlitError as error:
             assets.append(_broken(name, str(error)))
             continue
-        assets += assets_of(opener, migration)
+        assets += [*assets_of(opener, migration), rollback_asset(opener, migration)]
         jobs += [_job(migration, stage) for stage in STAGES]
     return dg.Definitions(
         assets=assets, jobs=jobs, executor=dg.in_process_executor, loggers={PROGRESS: progress_logger}
@@ -40,6 +41,7 @@ def _job(migration: Migration, stage: str) -> Any:
         "prepare": [approval, key(name, destination, "schema")],
         "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "reconcile": [key(name, "report", "reconciliation")],
+        "rollback": [key(name, "report", "rollback")],
     }[stage]
     return dg.define_asset_job(
         job_name(name, stage), selection=dg.AssetSelection.assets(*selection),

@@ -9,6 +9,7 @@ from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
 from flit_pipeline.destinations.odoo.names import KEY, WRITE
+from flit_pipeline.destinations.odoo.undo import OdooUndo
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
@@ -23,6 +24,7 @@ class OdooDestination:
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
         self.lease = Lease(client, migration.name, ledger)
+        self.undo = OdooUndo(client, migration, self.lease)
 
     def identity(self) -> str:
         """The database's own uuid: a copy under another URL keeps it, another database never has it."""

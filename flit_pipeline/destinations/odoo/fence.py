@@ -39,7 +39,7 @@ class Fences:
         """One atomic call. Raises DestinationRefused (nothing stands) or OutcomeUnknown (ask ``verdict``)."""
         creates = [[0, 0, {**c.values, KEY: c.key}] for c in commands if c.dest_id is None]
         kept = self._kept(model, commands)
-        updates = [[1, c.dest_id, kept.get(c.dest_id, {}) | c.values] for c in commands if _updates(c)]
+        updates = [[1, c.dest_id, kept.get(c.dest_id, {}) | c.values] for c in commands if c.dest_id is not None and not c.remove]
         removed = [[2, c.dest_id] for c in commands if c.remove]
         values: dict[str, Any] = {FENCE_FIELD: fence, slot(model): [*updates, *creates, *removed]}
         specification: dict[str, Any] = (
@@ -53,7 +53,7 @@ class Fences:
         """By id: the present values of fields that an update would move although it does not name them."""
         moved = {
             c.dest_id: {moves for name, moves in MOVES.get(model, {}).items() if name in c.values} - c.values.keys()
-            for c in commands if _updates(c)
+            for c in commands if c.dest_id is not None and not c.remove
         }  # fmt: skip
         ids = [one for one, names in moved.items() if names]
         fields = sorted(set().union(*moved.values()))
@@ -71,9 +71,10 @@ class Fences:
         for _ in range(VERDICT_TRIES):
             rows = self._client.read(WRITE, "search", domain=[[FENCE_FIELD, "=", fence]], order="id")
             if rows:
-                read: dict[str, Any] = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}}
+                creates = any(c.dest_id is None for c in commands)
+                read: dict[str, Any] = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}} if creates else {}}
                 made = self._client.read(WRITE, "web_read", ids=rows, specification=read)[0][slot(model)]
-                return self._match(model, commands, made, fields)
+                return self._match(model, commands, made if creates else [], fields)
             if self._client.read(FENCE, "search", domain=[["id", "=", fence]]):
                 try:
                     self._client.write(FENCE, "unlink", ids=[fence])
@@ -113,7 +114,7 @@ class Fences:
     ) -> list[Written]:
         """Assign what stands to the commands: creates by their key, updates by their id; what was deleted stands not."""
         by_key = {row[KEY]: row for row in made}
-        updated = [c.dest_id for c in commands if _updates(c)]
+        updated = [c.dest_id for c in commands if c.dest_id is not None and not c.remove]
         removed = [c.dest_id for c in commands if c.remove]
         stands = set(self._client.read(model, "search", domain=[["id", "in", removed]])) if removed else set()
         by_id = (
@@ -143,7 +144,3 @@ class Fences:
                 remedy="let the API user see all companies and switch off automations on the model, then run again",
             )
         return found
-
-
-def _updates(command: Command) -> bool:
-    return command.dest_id is not None and not command.remove
