@@ -52,6 +52,9 @@ class Undo(Protocol):
     def references(self, model: str, ids: Sequence[int], going: Ids) -> dict[int, str]:
         """Those of the records at which one points that is not itself going: id -> model of such a one."""
 
+    def look_anew(self) -> None:
+        """Fields in which nothing stood are asked again: people go on working."""
+
     def needs(
         self, model: str, ids: Sequence[int], instead: Mapping[int, Mapping[str, Any]]
     ) -> dict[int, set[tuple[str, int]]]:

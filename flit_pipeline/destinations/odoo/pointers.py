@@ -40,6 +40,14 @@ class Pointer:
             return [[self.field, "in", [f"{target},{one}" for one in ids]]]
         return [[self.field, "in", list(ids)]]
 
+    def any_domain(self, target: str) -> list[Any]:
+        """Records that point at any of the model."""
+        if self.kind == "document":
+            return [[self.about, "=", target]]
+        if self.kind == "reference":
+            return [[self.field, "=like", f"{target},%"]]
+        return [[self.field, "!=", False]]
+
     @property
     def fields(self) -> list[str]:
         """What is read of such a record."""

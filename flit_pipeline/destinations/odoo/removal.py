@@ -132,7 +132,11 @@ def _drop_models(client: OdooClient, models: Sequence[str], cleared: Cleared, *,
         if client.read(model, "search_count", domain=[], limit=1):
             cleared.kept[f"model {model}"] = HOLDS_ROWS
             continue
-        try:
+        try:  # the links of a model that is dropped whole would stay behind as tables
+            links = client.read("ir.model.fields", "search", domain=[
+                ["model", "=", model], ["ttype", "=", "many2many"], ["state", "=", "manual"]
+            ])  # fmt: skip
+            _again(client, "ir.model.fields", "unlink", links)
             _again(client, "ir.model", "unlink", [live[model]])
             cleared.removed.append(f"model {model}")
         except DestinationRefused:

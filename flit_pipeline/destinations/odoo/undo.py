@@ -27,6 +27,7 @@ class OdooUndo:
         sent = {(route.model, name) for route in migration.routes.values() for name in route.route.fields}
         self._pointers = Pointers(client, migration.models, sent)
         self._unseen: set[str] = set()
+        self._silent: dict[tuple[str, Pointer], bool] = {}
 
     def require_owner(self) -> None:
         """Raises IdentityMismatch where another ledger loaded this migration here."""
@@ -65,6 +66,10 @@ class OdooUndo:
                     if about == model and target in wanted:
                         found.setdefault(target, pointer.model)
         return found
+
+    def look_anew(self) -> None:
+        """Fields in which nothing stood are asked again."""
+        self._silent = {}
 
     def needs(
         self, model: str, ids: Sequence[int], instead: Mapping[int, Mapping[str, Any]]
@@ -191,9 +196,13 @@ class OdooUndo:
         return alive
 
     def _pointing(self, pointer: Pointer, model: str, ids: Sequence[int]) -> list[dict[str, Any]]:
-        if pointer.model in self._unseen:
+        if pointer.model in self._unseen or self._silent.get((model, pointer)):
             return []
         try:
+            if (model, pointer) not in self._silent:  # most tables of most databases are empty
+                found = self._client.read(pointer.model, "search", domain=pointer.any_domain(model), limit=1)
+                self._silent[model, pointer] = not found
+                return self._pointing(pointer, model, ids)
             return self._read(pointer.model, pointer.domain(model, ids), pointer.fields)
         except DestinationRefused as refused:
             if refused.transient:

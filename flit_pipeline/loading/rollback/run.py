@@ -24,6 +24,9 @@ from flit_pipeline.workspace import Workspace
 SEALED = ("rollback", "list")
 """Staging table of the exceptions."""
 
+LOOK = 500
+"""After so many deletions all fields that can point at them are asked again, also those in which nothing stood."""
+
 Said = Callable[[str], None]
 
 
@@ -115,11 +118,15 @@ def _send(plan: Plan, window: int, fates: Sequence[Fate]) -> None:
     if not fates:
         return
     work, destination = plan.work, plan.destination
-    size = work.migration.file.batch_size
+    size, looked = work.migration.file.batch_size, LOOK
     undoer = Undoer(work.store, destination, window, fates[0].row.model, destination.lease.beat)
     try:
         for start in range(0, len(fates), size):
+            if looked >= LOOK:
+                destination.undo.look_anew()
+                looked = 0
             now = _judged_again(plan, fates[start : start + size])
+            looked += len(now)
             if not now:
                 continue
             images = history.images(work.store, [fate.row for fate in now])
