@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flit_pipeline.comparison import merge
+from flit_pipeline.comparison import Merged, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import records, refused
@@ -42,6 +42,7 @@ class Loader:
         self._model = routes[0].model
         rules = {route.name: route.files for route in routes}
         self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
+        self._states = {route.name: route.route.state for route in routes if route.route.state}
         self._size = migration.file.batch_size
         self._resolver = resolver
         self._beat = beat
@@ -147,7 +148,8 @@ class Loader:
         model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
         fields = sorted({n for _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
-        now = destination.read(model, [known.dest_id for *_, known in changed], fields)
+        states = {state.field for state in self._states.values()}
+        now = destination.read(model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
         items: list[Item] = []
         for row, values, digest, known in changed:
             sent, seen = last[known.last_batch, known.last_ord]
@@ -161,6 +163,9 @@ class Loader:
             for name, value in values.items():
                 if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
                     merged.values[name] = value
+            state = self._states.get(row["route"])
+            if state and not merged.gone and now[known.dest_id][state.field] != state.to:
+                merged = Merged(conflicts=[*merged.values, *merged.conflicts])
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
@@ -175,7 +180,8 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id)))
+            wire = destination.changes(model, merged.values, merged.before)
+            items.append(Item(intent, Command(row["key"], wire, known.dest_id)))
         return items
 
     def _digest(self, values: dict[str, Any]) -> str:

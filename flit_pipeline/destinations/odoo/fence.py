@@ -6,7 +6,7 @@ deletion waits for a call still under way (its foreign key holds a lock), is ref
 call that has not begun yet fail for good. Tried against 24 races on a real server: 0 wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flit_pipeline.destinations.odoo.client import OdooClient
@@ -26,10 +26,15 @@ MOVES: dict[str, dict[str, str]] = {"calendar.event": {"start": "stop"}}
 
 
 class Fences:
-    """Fenced writes through one client. ``owner`` marks our fences among those of other ledgers."""
+    """Fenced writes through one client. ``owner`` marks our fences among those of other ledgers.
 
-    def __init__(self, client: OdooClient, owner: str) -> None:
-        self._client, self._owner = client, owner
+    ``told``: what is read back of a field that holds child records, by model and field.
+    """
+
+    def __init__(
+        self, client: OdooClient, owner: str, told: Callable[[str, str], dict[str, Any]] = lambda _model, _field: {}
+    ) -> None:
+        self._client, self._owner, self._told = client, owner, told
 
     def make(self, count: int) -> list[int]:
         """A pool of new fences. A pool whose reply is lost is abandoned (``orphans`` finds it)."""
@@ -41,12 +46,13 @@ class Fences:
         kept = self._kept(model, commands)
         updates = [[1, c.dest_id, kept.get(c.dest_id, {}) | c.values] for c in commands if c.dest_id is not None]
         values: dict[str, Any] = {FENCE_FIELD: fence, slot(model): [*updates, *creates]}
-        specification: dict[str, Any] = (
-            {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}} if creates else {}
-        )
+        specification: dict[str, Any] = {slot(model): self._read_back(model, fields)} if creates else {}
         answer = self._client.write(WRITE, "web_save", ids=[], vals=values, specification=specification)
         made = answer[0].get(slot(model), []) if creates else []
         return self._match(model, commands, made, fields)
+
+    def _read_back(self, model: str, fields: Sequence[str]) -> dict[str, Any]:
+        return {"fields": {name: self._told(model, name) for name in {*fields, KEY}}}
 
     def _kept(self, model: str, commands: Sequence[Command]) -> dict[int, dict[str, Any]]:
         """By id: the present values of fields that an update would move although it does not name them."""
@@ -70,7 +76,7 @@ class Fences:
         for _ in range(VERDICT_TRIES):
             rows = self._client.read(WRITE, "search", domain=[[FENCE_FIELD, "=", fence]], order="id")
             if rows:
-                read: dict[str, Any] = {slot(model): {"fields": {name: {} for name in {*fields, KEY}}}}
+                read: dict[str, Any] = {slot(model): self._read_back(model, fields)}
                 made = self._client.read(WRITE, "web_read", ids=rows, specification=read)[0][slot(model)]
                 return self._match(model, commands, made, fields)
             if self._client.read(FENCE, "search", domain=[["id", "=", fence]]):
@@ -113,11 +119,7 @@ class Fences:
         """Assign what stands to the commands: creates by their key, updates by their id."""
         by_key = {row[KEY]: row for row in made}
         updated = [c.dest_id for c in commands if c.dest_id is not None]
-        by_id = (
-            {row["id"]: row for row in self._client.read(model, "read", ids=updated, fields=list(fields))}
-            if updated
-            else {}
-        )
+        by_id = {row["id"]: row for row in self._updated(model, updated, fields)} if updated else {}
         found = []
         for n, command in enumerate(commands):
             row = by_key.get(command.key) if command.dest_id is None else by_id.get(command.dest_id)
@@ -131,3 +133,9 @@ class Fences:
                 remedy="let the API user see all companies and switch off automations on the model, then run again",
             )
         return found
+
+    def _updated(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[dict[str, Any]]:
+        if not any(self._told(model, name) for name in fields):
+            return list(self._client.read(model, "read", ids=ids, fields=list(fields)))
+        specification = self._read_back(model, fields)["fields"]
+        return list(self._client.read(model, "web_read", ids=ids, specification=specification))
