@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import fingerprint, forms, lines, lookups, preflight, schema, values
+from flit_pipeline.destinations.odoo import fingerprint, forms, lines, lookups, preflight, schema, screens, values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
@@ -50,8 +50,12 @@ class OdooDestination:
         self._types.clear()
 
     def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: SchemaNote) -> list[str]:
-        """Pages on forms and external ids for what we made."""
-        return forms.place(self.client, migration, ours, note)
+        """Screens of our models, pages on forms, and external ids for what we made."""
+        made = {(screens.VIEW, one.name) for one in screens.screens(migration)}
+        return [
+            *screens.place(self.client, migration, note),
+            *forms.place(self.client, migration, {*ours, *made}, note),
+        ]
 
     def fingerprints(self, migration: Migration) -> dict[str, Fact]:
         """Facts of every field the spec uses, as after the plan."""

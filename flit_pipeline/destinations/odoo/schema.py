@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from flit_pipeline.destinations.base import SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import forms
+from flit_pipeline.destinations.odoo import forms, screens
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.lines import child_fields
 from flit_pipeline.destinations.odoo.lookups import xmlids
@@ -68,7 +68,8 @@ def plan(client: OdooClient, migration: Migration) -> SchemaPlan:
     if models or fields:
         lines.append(f"name them in {forms.MODULE}: external ids, which exports and other apps refer to")
     views = forms.missing(client, migration)
-    return SchemaPlan(models, fields, [page.name for page in views], lines + [page.line for page in views])
+    shown = [(one.name, one.line) for one in (*views, *screens.missing(client, migration))]
+    return SchemaPlan(models, fields, [name for name, _ in shown], lines + [line for _, line in shown])
 
 
 def apply(client: OdooClient, migration: Migration, planned: SchemaPlan, note: SchemaNote) -> None:
