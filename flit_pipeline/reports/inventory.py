@@ -57,9 +57,8 @@ def _options(options: list[dict[str, Any]]) -> Iterator[str]:
         return
     yield from ("", "## Options", "", "Chosen in the overlay of the practice: `options: {name: {chosen: true}}`.", "")
     for one in options:
-        counts = ", ".join(
-            f"{one['rows'][n]:,} {n} rows, {most:,} ask for it" for n, most in one["recommended_above"].items()
-        )
+        above = one["recommended_above"].items()
+        counts = ", ".join(f"{one['rows'][name]:,} {name} rows, recommended above {most:,}" for name, most in above)
         word = "recommended" if one["recommended"] else "not needed"
         yield f"- {one['name']} ({one['title']}): **{word}**, {counts}; {'chosen' if one['chosen'] else 'not chosen'}"
 

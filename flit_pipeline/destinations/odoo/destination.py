@@ -52,10 +52,8 @@ class OdooDestination:
     def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: SchemaNote) -> list[str]:
         """Screens of our models, pages on forms, and external ids for what we made."""
         made = {(screens.VIEW, one.name) for one in screens.screens(migration)}
-        return [
-            *screens.place(self.client, migration, note),
-            *forms.place(self.client, migration, {*ours, *made}, note),
-        ]
+        refused = screens.place(self.client, migration, note)
+        return refused + forms.place(self.client, migration, {*ours, *made}, note)
 
     def fingerprints(self, migration: Migration) -> dict[str, Fact]:
         """Facts of every field the spec uses, as after the plan."""

@@ -68,7 +68,8 @@ def plan(client: OdooClient, migration: Migration) -> SchemaPlan:
     if models or fields:
         lines.append(f"name them in {forms.MODULE}: external ids, which exports and other apps refer to")
     views = forms.missing(client, migration)
-    shown = [(one.name, one.line) for one in (*views, *screens.missing(client, migration))]
+    shown = [(one.name, one.line) for one in views]
+    shown += [(one.name, one.line) for one in screens.missing(client, migration)]
     return SchemaPlan(models, fields, [name for name, _ in shown], lines + [line for _, line in shown])
 
 

@@ -1,6 +1,7 @@
 """Dump the field facts of a live Odoo: ``python -m flit_pipeline.destinations.odoo.facts.dump`` with FLIT_ODOO_* set.
 
-With the name of an app behind it, the models of that app, from a database that has it. Fields that begin with ``x_`` are left out: they belong to that database.
+With the name of an app behind it: facts of the models of that app, from a database that has it. Fields that begin with
+``x_`` are left out: they belong to that database.
 """
 
 import json
