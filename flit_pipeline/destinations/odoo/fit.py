@@ -21,6 +21,8 @@ Fact = Mapping[str, Any]
 Facts = Mapping[str, Mapping[str, Fact]]
 """model -> field -> {type, required, readonly, store, relation, selection, size}."""
 
+SHIPPED = (*MODELS, *(model for models in shipped_facts.APPS.values() for model in models))
+
 GONE_IN_19 = {"mobile": "use phone, or a field of your own such as x_mobile", "title": "use x_salutation"}
 
 MUST_GIVE = {
@@ -34,7 +36,7 @@ MUST_GIVE = {
 }
 """What a create must name: required by the server, or filled with today and the API user when left out (tried)."""
 
-TAKEN_AT_CREATE = {("ir.attachment", "mimetype")}
+TAKEN_AT_CREATE = {("ir.attachment", "mimetype"), ("account.move", "move_type")}
 """Marked readonly, and kept as sent (tried)."""
 
 STATES = {"account.move": ("draft",)}
@@ -62,7 +64,7 @@ def spec_problems(migration: Migration, facts: Facts, around: Facts | None = Non
     """
     if migration.file.destination != "odoo":
         return
-    known = _Known({**(shipped_facts.shipped(MODELS) if around is None else around), **facts}, live=around is not None)
+    known = _Known({**(shipped_facts.shipped(SHIPPED) if around is None else around), **facts}, live=around is not None)
     for model in migration.models:
         file = migration.models[model]
         if file.creates_model:
@@ -109,7 +111,7 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
     for name, rule in route.route.fields.items():
         at = migration.at_field(route, name)
         yield from (at(text) for text in _field_problems(migration, route, (route.model, name, rule), known))
-        if rule.lines:
+        if rule.lines and known.facts[route.model].get(name, {}).get("relation") == rule.model:
             yield from (at(text) for text in _line_problems(migration, route, rule, known))
     at = migration.at(route.model, "routes", route.name, "fields")
     yield from (at(text) for text in _missing(route.model, route.route.fields, known))
