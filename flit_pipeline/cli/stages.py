@@ -38,8 +38,11 @@ def check(migration: str | None, live: bool) -> None:
         )
         if live:
             with wiring.workspace(name) as work, wiring.destination(work) as destination:
-                problems += [f"{name}: {line}" for line in destination.preflight(found)]
-                for line in destination.plan(found).lines:
+                here, decisions = wiring.for_live(destination, found)
+                problems += [f"{name}: {line}" for line in destination.preflight(here)]
+                for line in decisions:
+                    click.echo(f"{name}: {line}")
+                for line in destination.plan(here).lines:
                     click.echo(f"{name}: to prepare: {line}")
     if problems:
         raise SpecError(problems)

@@ -14,6 +14,9 @@ Image = dict[str, Any]
 Fact = dict[str, Any]
 """What a field is, in JSON: type, relation, required, readonly, keys of its selection."""
 
+INSTALLED = "installed"
+"""The one fact of a module or model that routes depend on: whether the destination has it."""
+
 
 @dataclass(frozen=True)
 class SchemaPlan:
@@ -54,6 +57,9 @@ class Destination(Protocol):
 
     def preflight(self, migration: Migration) -> list[str]:
         """Every reason why the spec cannot be loaded here, all at once; empty means it can."""
+
+    def present(self, names: Collection[str]) -> set[str]:
+        """Those of the modules and models that the live destination has."""
 
     def plan(self, migration: Migration) -> SchemaPlan:
         """Schema the spec needs and the live destination lacks."""
@@ -122,6 +128,12 @@ class Destination(Protocol):
 
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form, by the destination's type of the field. Raises BadValue."""
+
+    def lines(self, model: str, field: str, children: Sequence[tuple[str, Image]]) -> Any:
+        """Child records (source key, mapped values) in wire form, as a new record takes them. Raises BadValue."""
+
+    def changes(self, model: str, values: Image, before: Image) -> Image:
+        """Wire values of an update, ``before``: the same fields as they stand: children are matched by their key."""
 
     def linked(self, model: str, values: Image, field: str, url: str) -> Image:
         """The values of a record whose file is too large for the destination: a link takes its place."""

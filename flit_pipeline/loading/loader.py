@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flit_pipeline import marks
-from flit_pipeline.comparison import merge
+from flit_pipeline.comparison import Merged, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import records, refused
@@ -47,6 +47,7 @@ class Loader:
         self._model = routes[0].model
         rules = {route.name: route.files for route in routes}
         self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
+        self._states = {route.name: route.route.state for route in routes if route.route.state}
         self._size = migration.file.batch_size
         self._lanes = migration.file.lanes
         self._resolver = resolver
@@ -144,7 +145,8 @@ class Loader:
         model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
         fields = sorted({n for _, _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
-        now = destination.read(model, [known.dest_id for *_, known in changed], fields)
+        states = {state.field for state in self._states.values()}
+        now = destination.read(model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
         marks.notice(self._store, destination, model, list(now))
         items: list[Item] = []
         for parent, row, values, digest, known in changed:
@@ -159,6 +161,9 @@ class Loader:
             for name, value in values.items():
                 if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
                     merged.values[name] = value
+            state = self._states.get(row["route"])
+            if state and not merged.gone and now[known.dest_id][state.field] != state.to:
+                merged = Merged(conflicts=[*merged.values, *merged.conflicts])
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
@@ -173,7 +178,8 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
+            wire = destination.changes(model, merged.values, merged.before)
+            items.append(Item(intent, Command(row["key"], wire, known.dest_id), parent))
         return items
 
     def _digest(self, values: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import fingerprint, forms, lookups, preflight, schema, values
+from flit_pipeline.destinations.odoo import fingerprint, forms, lines, lookups, preflight, schema, screens, values
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
@@ -20,7 +20,8 @@ class OdooDestination:
     def __init__(self, client: OdooClient, migration: Migration, ledger: str) -> None:
         self.client = client
         self._migration = migration
-        self._fences = Fences(client, ledger)
+        self._children = lines.child_fields(migration.everything)
+        self._fences = Fences(client, ledger, self._specification)
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
         self.lease = Lease(client, migration.name, ledger)
@@ -37,6 +38,10 @@ class OdooDestination:
         """Every reason why the spec cannot be loaded here."""
         return preflight.live_problems(self.client, migration)
 
+    def present(self, names: Collection[str]) -> set[str]:
+        """Those of the modules and models that this database has."""
+        return schema.present(self.client, names)
+
     def plan(self, migration: Migration) -> SchemaPlan:
         """Schema the live server lacks."""
         return schema.plan(self.client, migration)
@@ -47,8 +52,10 @@ class OdooDestination:
         self._types.clear()
 
     def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: SchemaNote) -> list[str]:
-        """Pages on forms and external ids for what we made."""
-        return forms.place(self.client, migration, ours, note)
+        """Screens of our models, pages on forms, and external ids for what we made."""
+        made = {(screens.VIEW, one.name) for one in screens.screens(migration)}
+        refused = screens.place(self.client, migration, note)
+        return refused + forms.place(self.client, migration, {*ours, *made}, note)
 
     def fingerprints(self, migration: Migration) -> dict[str, Fact]:
         """Facts of every field the spec uses, as after the plan."""
@@ -102,6 +109,9 @@ class OdooDestination:
         """Records by id; missing ones are absent."""
         domain = [["id", "in", list(ids)]]
         rows = self.client.read(model, "search_read", domain=domain, fields=list(fields), order="id", load=None)
+        for name in fields:
+            if (model, name) in self._children:
+                self._put_children(model, name, rows)
         return {row["id"]: row for row in rows}
 
     def stamps(self, model: str, ids: Sequence[int]) -> dict[int, str]:
@@ -109,15 +119,50 @@ class OdooDestination:
         rows = self.read(model, ids, ["write_date", "write_uid"])
         return {one: f"{row['write_date']} {row['write_uid'] or 0}" for one, row in rows.items()}
 
+    def _put_children(self, model: str, name: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Child records in the place of their ids."""
+        child, fields = self._children[model, name]
+        ids = [one for row in rows for one in row[name]]
+        found = self.read(child, ids, fields) if ids else {}
+        for row in rows:
+            row[name] = [found[one] for one in row[name] if one in found]
+
+    def _specification(self, model: str, name: str) -> dict[str, Any]:
+        """What web_save and web_read shall tell of a field."""
+        children = self._children.get((model, name))
+        return {"fields": {one: {} for one in children[1]}} if children else {}
+
     def count_keys(self, model: str, prefix: str) -> int:
         """Records of the model that carry a source key of this prefix; 0 before the key field is there."""
+        if model.startswith("x_") and not schema.live_models(self.client, [model]):
+            return 0  # ours, and not made yet
         if KEY not in self.field_types(model):
             return 0
         return int(self.client.read(model, "search_count", domain=[[KEY, "=like", prefix.replace("_", r"\_") + "%"]]))
 
     def canonical(self, model: str, field: str, value: Any) -> Any:
         """A value in the form in which two equal ones are ``==``."""
+        if (model, field) in self._children:
+            return lines.compared(value, self._canonical_of_children(model, field))
         return values.canonical(self.field_types(model).get(field, "char"), value)
+
+    def _canonical_of_children(self, model: str, field: str) -> lines.Canonical:
+        child, _ = self._children[model, field]
+        return lambda name, value: self.canonical(child, name, value)
+
+    def lines(self, model: str, field: str, children: Sequence[tuple[str, dict[str, Any]]]) -> Any:
+        """Child records as a new record takes them."""
+        child, _ = self._children[model, field]
+        return lines.created([(key, {n: self.wire(child, n, v) for n, v in one.items()}) for key, one in children])
+
+    def changes(self, model: str, values: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        """Wire values of an update, its lines as commands by their key."""
+        return {
+            name: lines.changes(value, before[name], self._canonical_of_children(model, name))
+            if (model, name) in self._children and name in before
+            else value
+            for name, value in values.items()
+        }
 
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form."""
