@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.errors import SpecError
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.mapping.transforms import TRANSFORMS, resolve
 from flit_pipeline.specs import rules
 from flit_pipeline.specs.compose import Part, at, composed, view_problems, with_views
@@ -147,6 +148,7 @@ class Migration:
             calls += [route.route.key.via or ""]
             calls += [rule.via or "" for rule in route.route.fields.values()]
             calls += [derive.via or "" for rule in route.route.fields.values() for derive in rule.by.values()]
+            calls += evidence_of(route.route).values()
         used = {resolve(call).transform.name for call in calls if call}
         return {name: TRANSFORMS[name].revision for name in sorted(used)}
 

@@ -14,6 +14,7 @@ from flit_pipeline.destinations.odoo.names import KEY
 from flit_pipeline.destinations.odoo.schema import wanted_fields
 from flit_pipeline.destinations.odoo.values import wire
 from flit_pipeline.errors import BadValue
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.specs.migration import BoundRoute, Migration
 from flit_pipeline.specs.migration_spec import FieldRule
 
@@ -44,6 +45,9 @@ POINTS = {
     "many2one_reference": ("ref",),
 }
 """Forms that fill a field which holds records."""
+
+COMPARED = ("char", "text", "selection", "boolean", "date", "integer")
+"""Types of the fields by which records of the CRM are matched: what is stored is what was typed."""
 
 PLAIN = ("char", "text", "html", "integer", "float", "monetary", "boolean", "date", "datetime", "selection")
 
@@ -112,6 +116,9 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
         field = _Field(migration, route, rule, fact)
         texts = list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known)]
         yield from (at(text) for text in texts)
+        if name in evidence_of(route.route) and field.kind not in COMPARED:
+            where = migration.at(route.model, "routes", route.name, "match", "by", name)
+            yield where(f"is a {field.kind}; records are found by fields of the types {', '.join(COMPARED)}")
     needed = MUST_GIVE.get(route.model) or [n for n in ("name",) if fields.get(n, {}).get("required")]
     for name in needed:
         if name not in route.route.fields:
