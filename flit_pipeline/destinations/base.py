@@ -126,5 +126,9 @@ class Destination(Protocol):
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model."""
 
+    @property
+    def parents(self) -> Sequence[str]:
+        """Fields that name the document a record hangs on, the telling one first: two writers never share one."""
+
     def close(self) -> None:
         """Give back connections."""

@@ -18,6 +18,7 @@ from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading.lanes import Lanes, parent_of
 from flit_pipeline.loading.parcels import Parcels, is_file
 from flit_pipeline.loading.sender import Item, Sender
 from flit_pipeline.resolve import Resolver
@@ -29,6 +30,9 @@ FIRST = 100
 
 Row = Mapping[str, str]
 """A row of mapped/<route>: key, key_ref, hash, place, image (JSON); and its route."""
+
+Changed = tuple[str, Row, dict[str, Any], str, Known]
+"""Key of the parent document, row, wire values, their digest, and what the ledger knows."""
 
 
 class Loader:
@@ -43,6 +47,7 @@ class Loader:
         rules = {route.name: route.files for route in routes}
         self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
         self._size = migration.file.batch_size
+        self._lanes = migration.file.lanes
         self._resolver = resolver
         self._beat = beat
         names = list(migration.routes)
@@ -56,34 +61,24 @@ class Loader:
         for stage in ("load", "conflict"):
             for name in self.counts:
                 refused.replace(self._store, self._window, stage, [], route=name)
-        sender = Sender(self._store, self._destination, self._window, self._model, self._beat)
+        senders = [
+            Sender(self._store, self._destination, self._window, self._model, self._beat) for _ in range(self._lanes)
+        ]
         with _few_collections():
-            self._send_all(sender, rows)
-        next(iter(self.counts.values())).batches = sender.sent
-        for name in sender.refusals:
+            self._send_all(Lanes(senders, self._size, self._send), rows)
+        next(iter(self.counts.values())).batches = sum(sender.sent for sender in senders)
+        for name in (name for sender in senders for name in sender.refusals):
             self.counts[name].quarantined += 1
             self.counts[name].created -= 1
         return list(self.counts.values())
 
-    def _send_all(self, sender: Sender, rows: Iterator[Row]) -> None:
-        creates: list[Item] = []
+    def _send_all(self, lanes: Lanes, rows: Iterator[Row]) -> None:
         try:
-            for chunk in _chunks(rows, self._size):
-                fresh, changed = self._sort(chunk)
-                creates += fresh
-                if creates and not sender.sent:
-                    self._send(sender, creates)  # a small first batch: the server works while we prepare the next
-                    creates = []
-                while len(creates) >= self._size:
-                    self._send(sender, creates[: self._size])
-                    creates = creates[self._size :]
-                for start in range(0, len(changed), self._size):
-                    self._send(sender, changed[start : start + self._size])
-            if creates:
-                self._send(sender, creates)
-            sender.finish()
+            for chunk in _chunks(rows, self._size * self._lanes):
+                lanes.add(*self._sort(chunk))
+            lanes.finish()
         finally:
-            sender.close()
+            lanes.close()
 
     def _send(self, sender: Sender, items: Sequence[Item]) -> None:
         if self._parcels is None:
@@ -113,7 +108,7 @@ class Loader:
             known |= records.known(self._store, name, [row["key_ref"] for row in chunk if row["route"] == name])
         self._resolver.prepare(images)
         creates: list[Item] = []
-        changed: list[tuple[Row, dict[str, Any], str, Known]] = []
+        changed: list[Changed] = []
         held: list[Refusal] = []
         for row, image in zip(chunk, images, strict=True):
             counts = self.counts[row["route"]]
@@ -127,29 +122,30 @@ class Loader:
             counts.deferred += len(deferred)
             digest = self._digest(values)
             there = known.get(row["key_ref"])
+            parent = parent_of(row["key"], image, self._destination.parents)
             if there is None:
                 intent = Intent(row["route"], row["key"], row["key_ref"], "create", digest, values)
                 counts.created += 1
-                creates.append(Item(intent, Command(row["key"], values)))
+                creates.append(Item(intent, Command(row["key"], values), parent))
             elif there.sent_hash == digest:
                 counts.unchanged += 1
             else:
-                changed.append((row, values, digest, there))
+                changed.append((parent, row, values, digest, there))
         if held:
             with self._store.write() as connection:
                 refused.put(connection, self._store, self._window, held)
         return creates, self._updates(changed)
 
-    def _updates(self, changed: Sequence[tuple[Row, dict[str, Any], str, Known]]) -> list[Item]:
+    def _updates(self, changed: Sequence[Changed]) -> list[Item]:
         """Three-way: base is what we saw, mine the new image, theirs the destination now."""
         if not changed:
             return []
         model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
-        fields = sorted({n for _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
+        fields = sorted({n for _, _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
         now = destination.read(model, [known.dest_id for *_, known in changed], fields)
         items: list[Item] = []
-        for row, values, digest, known in changed:
+        for parent, row, values, digest, known in changed:
             sent, seen = last[known.last_batch, known.last_ord]
             merged = merge(
                 sent,
@@ -175,7 +171,7 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id)))
+            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
         return items
 
     def _digest(self, values: dict[str, Any]) -> str:

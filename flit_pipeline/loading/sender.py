@@ -28,10 +28,11 @@ SWEEP = 100
 
 @dataclass(frozen=True)
 class Item:
-    """One record on its way: what the ledger keeps and what the destination gets."""
+    """One record on its way: what the ledger keeps and what the destination gets. ``parent``: key of its document."""
 
     intent: Intent
     command: Command
+    parent: str = ""
 
 
 @dataclass

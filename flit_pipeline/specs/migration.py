@@ -135,7 +135,7 @@ class Migration:
     def meaning(self) -> dict[str, Any]:
         """What the canonical hash is taken of."""
         return {
-            "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
+            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),

@@ -35,6 +35,7 @@ class MigrationFile(Strict):
 
     ``views``: queries that several routes read by name; a view may read those that stand before it.
     ``rebuild``: source object -> row of the seed that does not move and is exported as a rebuild reference.
+    ``batch_size``: records in one call; ``lanes``: calls that run side by side (as many as the server has workers).
     """
 
     title: Text
@@ -45,6 +46,7 @@ class MigrationFile(Strict):
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
     rebuild: dict[str, Text] = Field(default_factory=dict)
     batch_size: Count = 1000
+    lanes: Count = 2
 
 
 class NewField(Strict):

@@ -43,6 +43,7 @@ class PracticeMigration(Strict):
     title: Text | None = None
     owners: PracticeOwners | None = None
     batch_size: Count | None = None
+    lanes: Count | None = None
 
 
 class PracticeObject(Strict):

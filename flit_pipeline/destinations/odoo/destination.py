@@ -8,7 +8,7 @@ from flit_pipeline.destinations.odoo import fingerprint, forms, lookups, preflig
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
-from flit_pipeline.destinations.odoo.names import KEY, WRITE
+from flit_pipeline.destinations.odoo.names import KEY, PARENTS, WRITE
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
@@ -119,6 +119,8 @@ class OdooDestination:
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""
         return {**{name: value for name, value in values.items() if name != field}, "type": "url", "url": url}
+
+    parents = PARENTS
 
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model, read once."""
