@@ -50,7 +50,7 @@ def add(
     signed = {"scope": scope, "typed_name": typed_name, "os_user": os_user, "at": made.at}
     with store.write() as connection:
         done = connection.execute(insert(approval).values({**values, **signed}))
-        [identity] = done.inserted_primary_key
+        identity = (done.inserted_primary_key or [None])[0]
         rows = [{"approval": identity, "kind": k, "hash": h} for k, h in sorted(besides.items())]
         if rows:
             connection.execute(insert(acceptance), rows)

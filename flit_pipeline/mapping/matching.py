@@ -4,8 +4,9 @@ Two records are a pair where all fields of ``match.by`` are filled and equal aft
 candidate, and no person has struck the pair. Everything else is listed, and never guessed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flit_pipeline.errors import BadValue
@@ -14,10 +15,10 @@ from flit_pipeline.specs.migration_spec import Route
 from flit_pipeline.specs.source_spec import Locale
 
 DEFAULT = "caseless"
-PAIR, SEVERAL_IN_CRM, SEVERAL_IN_SOURCE, TAKEN, STRUCK = (
-    "pair", "several_in_crm", "several_in_source", "other_key", "struck",
-)  # fmt: skip
-"""States of an edge. ``other_key``: the CRM record belongs to another migration and is never adopted."""
+PAIR, SEVERAL_IN_CRM, SEVERAL_IN_SOURCE = "pair", "several_in_crm", "several_in_source"
+TAKEN, STRUCK, LOADED, OTHER_ROUTE = "other_key", "struck", "has_a_record", "other_route"
+"""States of an edge. ``other_key``: the CRM record belongs to another migration and is never adopted;
+``other_route``: two routes claim it; ``has_a_record``: the source record was loaded before and adopts nothing."""
 
 Evidence = tuple[str, ...]
 """Folded values of the fields of ``by``, in their order."""
@@ -39,11 +40,12 @@ def evidence_of(route: Route) -> dict[str, str]:
     """Field -> transform that makes its values comparable; {} for a route that matches nothing."""
     if route.match is None or route.match.policy == "never":
         return {}
-    key = route.key
-    return {
-        name: via or (key.via if key.via and name in route.fields and route.fields[name].from_ == key.from_ else DEFAULT)
-        for name, via in route.match.by.items()
-    }  # fmt: skip
+
+    def usual(name: str) -> str:
+        shows_key = name in route.fields and route.fields[name].from_ == route.key.from_
+        return (route.key.via if shows_key else None) or DEFAULT
+
+    return {name: via or usual(name) for name, via in route.match.by.items()}
 
 
 def folder(fields: Mapping[str, str], locale: Locale) -> Callable[[Mapping[str, Any]], Evidence | None]:
@@ -73,27 +75,24 @@ def judged(
     """The edges with their state. ``struck``: (key_ref, dest_id) that a person said no to.
 
     ``loaded``: key_refs of source records that have a record already: they adopt nothing, and still make a candidate
-    ambiguous.
+    ambiguous. What two routes claim stays so.
     """
     every = list(edges)
     counted = [e for e in every if not e.other_key and (e.key_ref, e.dest_id) not in struck]
-    candidates: dict[str, int] = {}
-    claims: dict[int, int] = {}
-    for one in counted:
-        candidates[one.key_ref] = candidates.get(one.key_ref, 0) + 1
-        claims[one.dest_id] = claims.get(one.dest_id, 0) + 1
+    candidates = Counter(one.key_ref for one in counted)
+    claims = Counter(one.dest_id for one in counted)
 
     def state(one: Edge) -> str:
         if (one.key_ref, one.dest_id) in struck:
             return STRUCK
+        if one.key_ref in loaded:
+            return LOADED
         if one.other_key:
             return TAKEN
         if candidates[one.key_ref] > 1:
             return SEVERAL_IN_CRM
-        return SEVERAL_IN_SOURCE if claims[one.dest_id] > 1 else PAIR
+        if claims[one.dest_id] > 1:
+            return SEVERAL_IN_SOURCE
+        return OTHER_ROUTE if one.state == OTHER_ROUTE else PAIR
 
-    return [
-        Edge(one.key, one.key_ref, one.dest_id, one.archived, one.other_key, state(one))
-        for one in every
-        if one.key_ref not in loaded
-    ]
+    return [replace(one, state=state(one)) for one in every]
