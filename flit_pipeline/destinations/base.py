@@ -1,6 +1,6 @@
 """What the loader and the verifier ask of a destination, whatever it is."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,6 +42,16 @@ class LookupKey:
 
     model: str
     by: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A record that could be adopted: the fields asked for, as text; the source key it carries, '' where none."""
+
+    dest_id: int
+    values: dict[str, str | None]
+    archived: bool = False
+    key: str = ""
 
 
 SchemaNote = Callable[[list[tuple[str, str]], str], None]
@@ -122,6 +132,16 @@ class Destination(Protocol):
 
     def count_keys(self, model: str, prefix: str) -> int:
         """Records of the model whose source key starts with the prefix, archived ones included."""
+
+    @property
+    def key_field(self) -> str:
+        """Field of every record that carries its source key."""
+
+    def candidates(self, model: str, fields: Sequence[str], ours: str) -> Iterator[list[Candidate]]:
+        """All records of a model but those whose source key starts with ``ours``, in pages, archived ones included.
+
+        Nothing where the model lacks one of the fields.
+        """
 
     def canonical(self, model: str, field: str, value: Any) -> Any:
         """A value in the form in which two equal ones are ``==``."""

@@ -153,3 +153,28 @@ side_record = Table(
     Column("owner_model", String(200), nullable=False),  # whose creation brought it along; gone first
     Column("owner_id", BigInteger, nullable=False),
 )  # fmt: skip
+
+acceptance = Table(
+    "acceptance", metadata,
+    Column("approval", Integer, primary_key=True),
+    Column("kind", String(12), primary_key=True),  # pairs | findings: what was accepted besides the map
+    Column("hash", String(64), nullable=False),
+)  # fmt: skip
+
+pair = Table(
+    "pair", metadata,
+    Column("destination", String(200), primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("key_ref", String(24), primary_key=True),
+    Column("dest_id", BigInteger, primary_key=True),
+    Column("decision", String(9), nullable=False),  # confirmed | struck
+    Column("typed_name", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+kept = Table(
+    "kept", metadata,  # fields of adopted records that stay the CRM's own: wanted, and never written
+    Column("route", String(200), primary_key=True),
+    Column("key_ref", String(24), primary_key=True),
+    Column("field", String(80), primary_key=True),
+)  # fmt: skip

@@ -39,6 +39,7 @@ def _job(migration: Migration, stage: str) -> Any:
     selection = {
         "inventory": [*sources, key(name, "report", "inventory")],
         "prepare": [approval, key(name, destination, "schema")],
+        "match": [*sources, *mapped, key(name, "report", "matches")],
         "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "reconcile": [key(name, "report", "reconciliation")],
         "rollback": [key(name, "report", "rollback")],

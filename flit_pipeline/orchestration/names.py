@@ -1,6 +1,6 @@
 """Names that assets, jobs and the command line share."""
 
-STAGES = ("inventory", "prepare", "full", "reconcile", "rollback")
+STAGES = ("inventory", "prepare", "match", "full", "reconcile", "rollback")
 """Stages in their order; each is a Dagster job of every migration."""
 
 

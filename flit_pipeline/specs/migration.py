@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.errors import SpecError
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.mapping.transforms import TRANSFORMS, resolve
 from flit_pipeline.specs import rules
 from flit_pipeline.specs.compose import Part, at, composed, view_problems, with_views
@@ -197,6 +198,7 @@ class Migration:
             rules_of_it = [one for rule in route.route.fields.values() for one in rule.each]
             calls += [rule.via or "" for rule in rules_of_it]
             calls += [derive.via or "" for rule in rules_of_it for derive in rule.by.values()]
+            calls += evidence_of(route.route).values()
         used = {resolve(call).transform.name for call in calls if call}
         return {name: TRANSFORMS[name].revision for name in sorted(used)}
 

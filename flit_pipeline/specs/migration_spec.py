@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
+from flit_pipeline.specs.match_spec import Match
 from flit_pipeline.specs.yaml_text import Where
 
 FieldType = Literal[
@@ -254,6 +255,7 @@ class Route(Strict):
     condition; rows leave only by a named rule. ``order``: columns that fix the order of writing, and which row of a
     collapsed record is the first. ``extends``: another route of the file, to whose records this one brings fields.
     ``requires``, ``option``, ``without``: see variants. ``state``: see State.
+    ``match``: see Match.
     """
 
     seed: str | None = None
@@ -268,6 +270,7 @@ class Route(Strict):
     skip: dict[Name, Text] = Field(default_factory=dict)
     reject: dict[Name, Reject] = Field(default_factory=dict)
     order: Columns = Field(default_factory=list)
+    match: Match | None = None
     fields: dict[str, FieldRule]
 
     @model_validator(mode="after")
@@ -276,6 +279,7 @@ class Route(Strict):
         if self.extends is not None:
             whole = {"collapse": self.collapse, "skip": self.skip, "reject": self.reject, "order": self.order}
             whole |= {"requires": self.requires, "option": self.option, "without": self.without, "state": self.state}
+            whole["match"] = self.match is not None
             text = "does not stand with extends: the extended route decides which records there are"
             found += [((name,), text) for name, given in whole.items() if given]
             if self.key.via:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from flit_pipeline.mapping.transforms import TRANSFORMS
 from flit_pipeline.specs.grammar import Strict
+from flit_pipeline.specs.match_spec import Match
 from flit_pipeline.specs.migration import Migration, load
 from flit_pipeline_tests.bad_specs import BASE, MIGRATION, spoiled
 
@@ -125,6 +126,8 @@ def flipped(value: Any, path: tuple[Any, ...], name: str = "") -> Any:
 def other(value: Any, name: str) -> Any:
     if name == "via":
         return "plain" if value != "plain" else "email"
+    if name == "match":
+        return Match(by={"name": ""}, policy="keep")
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else f"{value or ''}x"

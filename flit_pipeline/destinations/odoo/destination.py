@@ -1,10 +1,20 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import fingerprint, forms, lines, lookups, preflight, schema, screens, values
+from flit_pipeline.destinations.base import Candidate, Fact, LookupKey, SchemaNote, SchemaPlan
+from flit_pipeline.destinations.odoo import (
+    candidates,
+    fingerprint,
+    forms,
+    lines,
+    lookups,
+    preflight,
+    schema,
+    screens,
+    values,
+)
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
@@ -139,6 +149,15 @@ class OdooDestination:
         if KEY not in self.field_types(model):
             return 0
         return int(self.client.read(model, "search_count", domain=[[KEY, "=like", prefix.replace("_", r"\_") + "%"]]))
+
+    @property
+    def key_field(self) -> str:
+        """Field with the source key."""
+        return KEY
+
+    def candidates(self, model: str, fields: Sequence[str], ours: str) -> Iterator[list[Candidate]]:
+        """Records that could be adopted, in pages."""
+        return candidates.candidates(self.client, model, fields, ours, self.field_types(model))
 
     def canonical(self, model: str, field: str, value: Any) -> Any:
         """A value in the form in which two equal ones are ``==``."""
