@@ -19,7 +19,7 @@ from pydantic import Field
 from flit_pipeline.errors import SpecError
 from flit_pipeline.specs.context import listed
 from flit_pipeline.specs.grammar import Count, Name, Strict, Text, parse
-from flit_pipeline.specs.migration_spec import FieldRule, NewField
+from flit_pipeline.specs.migration_spec import FieldRule, NewField, Pickup
 from flit_pipeline.specs.source_spec import Cell
 from flit_pipeline.specs.yaml_text import Document, Where, read_yaml
 
@@ -42,6 +42,7 @@ class PracticeMigration(Strict):
     title: Text | None = None
     owners: PracticeOwners | None = None
     batch_size: Count | None = None
+    pickup: Pickup | None = None
 
 
 class PracticeObject(Strict):

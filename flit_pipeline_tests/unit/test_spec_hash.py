@@ -131,11 +131,11 @@ def other(value: Any, name: str) -> Any:
 
 
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
-    """How the source is reached, and the size of a batch."""
+    """How and when the source is read, and the size of a batch."""
     if part == "source":
         ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
-        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv"))
-    return part == "file" and path[0] == "batch_size"
+        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv", "delta"))
+    return part == "file" and path[0] in ("batch_size", "pickup")
 
 
 ALL_LEAVES = [(part, path) for part in PARTS for path in leaves(getattr(base(), part))]

@@ -112,6 +112,10 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
         field = _Field(migration, route, rule, fact)
         texts = list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known)]
         yield from (at(text) for text in texts)
+    for policy, value in (("on_vanish", route.route.on_vanish), ("on_leave", route.route.on_leave)):
+        if value == "archive" and "active" not in fields:
+            at = migration.at(route.model, "routes", route.name, policy)
+            yield at(f"{route.model} has no field active and cannot be archived; write keep")
     needed = MUST_GIVE.get(route.model) or [n for n in ("name",) if fields.get(n, {}).get("required")]
     for name in needed:
         if name not in route.route.fields:
