@@ -47,7 +47,9 @@ class Pickup(Strict):
         if not 24 <= self.hours <= 48:
             found.append((("hours",), f"{self.hours} is not from 24 to 48"))
         if self.slice_minutes > self.hours * 60:
-            found.append((("slice_minutes",), f"{self.slice_minutes} is more than the {self.hours} hours of the pickup"))
+            found.append(
+                (("slice_minutes",), f"{self.slice_minutes} is more than the {self.hours} hours of the pickup")
+            )
         if self.overlap_minutes >= self.slice_minutes:
             found.append((("overlap_minutes",), f"{self.overlap_minutes} is not less than slice_minutes"))
         if self.vanish_percent > 100:
@@ -265,7 +267,9 @@ class Route(Strict):
                 found.append((("key",), "does not stand with extends: name the key columns of the extended route"))
         for name, policy in (("on_vanish", self.on_vanish), ("on_leave", self.on_leave)):
             if self.collapse and policy != "keep":
-                found.append(((name,), f"{policy!r} does not stand with collapse: a record of several rows outlives each"))
+                found.append(
+                    ((name,), f"{policy!r} does not stand with collapse: a record of several rows outlives each")
+                )
         if self.on_vanish == "delete":
             found.append((("on_vanish",), "'delete' is not there yet; write keep or archive"))
         if self.collapse and not self.order:
