@@ -121,7 +121,7 @@ def up_to(work: Workspace, now: datetime) -> str:
     if due is None:
         raise WindowRefused(
             f"the pickup of {name} is over: its last window ended at {seen.reached:%Y-%m-%d %H:%M} UTC",
-            remedy=f"`flit-pipeline run reconcile {name}`; later changes need another full load, which begins a new one",
+            remedy=f"`flit-pipeline run reconcile {name}`; later changes need another full load",
         )
     end, now = over_at(seen.began, seen.pickup), now.replace(microsecond=0)
     reached = seen.reached or seen.began
