@@ -14,14 +14,14 @@ from flit_pipeline import tombstones
 from flit_pipeline.errors import RunAgain, SourceUnavailable, WindowRefused
 from flit_pipeline.ledger import pickup, refused, windows
 from flit_pipeline.ledger.pickup import Changes
-from flit_pipeline.ledger.windows import Window
+from flit_pipeline.ledger.windows import Cursor, Window
 from flit_pipeline.pipeline import gone
 from flit_pipeline.pipeline.changes import Difference, difference, too_many
 from flit_pipeline.pipeline.extract import Extracted, extract_object, state_schema
 from flit_pipeline.pipeline.map import MappedRoute, map_route
 from flit_pipeline.pipeline.since import read_since
 from flit_pipeline.pipeline.source import SourceResult
-from flit_pipeline.pipeline.validate import validate_object
+from flit_pipeline.pipeline.validate import ValidatedObject, validate_object
 from flit_pipeline.sources.base import SourceReader
 from flit_pipeline.workspace import Workspace
 
@@ -56,6 +56,15 @@ def read_delta(
         pickup.done(work.store, window.id, f"read:{name}", undoes=undoes, changes=found.counts)
         return DeltaResult(result, found.counts)
     return DeltaResult(_told(work, window, name), pickup.changes(work.store, window.id)[name])
+
+
+def read_before(work: Workspace, window: Window, name: str) -> DeltaResult:
+    """What the ledger says of a window that is done; rows held are those of now."""
+    cursor = windows.cursor(work.store, window.id, name) or windows.FRESH
+    held = sum(1 for one, _ in refused.refs(work.store, "validate") if one == name)
+    validated = ValidatedObject(name, cursor.rows, cursor.rows - held, held, 0)
+    found = pickup.changes(work.store, window.id).get(name, Changes())
+    return DeltaResult(SourceResult(_extracted(name, cursor), validated), found)
 
 
 def map_delta(work: Workspace, window: Window, model: str) -> list[MappedRoute]:
@@ -137,5 +146,8 @@ def _guard(work: Workspace, window: Window, name: str, found: Difference, accept
 def _told(work: Workspace, window: Window, name: str) -> SourceResult:
     validated = validate_object(work, window, name)
     cursor = windows.cursor(work.store, window.id, name) or windows.FRESH
-    extracted = Extracted(name, cursor.rows, cursor.broken, cursor.total_after, cursor.reading)
-    return SourceResult(extracted, validated)
+    return SourceResult(_extracted(name, cursor), validated)
+
+
+def _extracted(name: str, cursor: Cursor) -> Extracted:
+    return Extracted(name, cursor.rows, cursor.broken, cursor.total_after, cursor.reading)
