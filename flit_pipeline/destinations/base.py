@@ -95,6 +95,9 @@ class Destination(Protocol):
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
         """Ids of existing records; None where there is none or more than one."""
 
+    def by_key(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Ids of the records that carry these source keys, archived ones included."""
+
     def xmlids(self, wanted: Sequence[str]) -> dict[str, int]:
         """Ids of records the destination's own modules ship."""
 

@@ -101,6 +101,23 @@ def refs(store: Store, stage: str) -> list[tuple[str, str]]:
         return [(row.object, row.row_ref) for row in connection.execute(query)]
 
 
+def contents(store: Store, stage: str, source_object: str) -> list[Any]:
+    """What is held of an object (or route) at a stage, opened."""
+    query = select(quarantine.c.sealed).where(quarantine.c.stage == stage, quarantine.c.object == source_object)
+    with store.read() as connection:
+        return [store.vault.open(sealed) for sealed in connection.execute(query).scalars()]
+
+
+def refs_by_rule(store: Store, stage: str, source_object: str) -> dict[str, set[str]]:
+    """Rule -> row_refs that are listed for an object (or route) at a stage."""
+    same = (quarantine.c.stage == stage) & (quarantine.c.object == source_object)
+    found: dict[str, set[str]] = {}
+    with store.read() as connection:
+        for row in connection.execute(select(quarantine.c.rule, quarantine.c.row_ref).where(same)):
+            found.setdefault(row.rule, set()).add(row.row_ref)
+    return found
+
+
 def name_of(store: Store, row_ref: str) -> str | None:
     """What stands behind a keyed hash that is held: the record's source key, or the place of a row without one."""
     query = select(quarantine.c.object, quarantine.c.sealed).where(quarantine.c.row_ref == row_ref).limit(1)

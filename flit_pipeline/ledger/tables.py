@@ -116,6 +116,27 @@ intent = Table(
     Column("seen", LargeBinary),  # fields the destination may store otherwise than sent, as it stored them
 )  # fmt: skip
 
+window_step = Table(
+    "window_step", metadata,
+    Column("window", Integer, primary_key=True),
+    Column("step", String(260), primary_key=True),  # read:<object> | mapped:<model> | loaded:<model>
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+window_change = Table(
+    "window_change", metadata,
+    Column("window", Integer, primary_key=True),
+    Column("object", String(200), primary_key=True),
+    Column("before", BigInteger, nullable=False),  # rows of the state before the window read
+    Column("same", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("fresh", BigInteger, nullable=False),
+    Column("back", BigInteger, nullable=False),  # were gone in an earlier window
+    Column("gone", BigInteger, nullable=False),
+    Column("merged", BigInteger, nullable=False),  # of those gone
+    Column("held", BigInteger, nullable=False),  # still there, and cannot be split into cells any more
+)  # fmt: skip
+
 fence = Table(
     "fence", metadata,
     Column("id", BigInteger, primary_key=True),

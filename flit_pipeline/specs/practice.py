@@ -20,7 +20,7 @@ from flit_pipeline.errors import SpecError
 from flit_pipeline.specs.context import listed
 from flit_pipeline.specs.grammar import Count, Name, Strict, Switch, Text, parse
 from flit_pipeline.specs.match_spec import Match
-from flit_pipeline.specs.migration_spec import FieldRule, NewField
+from flit_pipeline.specs.migration_spec import FieldRule, NewField, Pickup
 from flit_pipeline.specs.source_spec import Cell
 from flit_pipeline.specs.yaml_text import Document, Where, read_yaml
 
@@ -51,6 +51,7 @@ class PracticeMigration(Strict):
     options: dict[Name, PracticeOption] = Field(default_factory=dict)
     batch_size: Count | None = None
     lanes: Count | None = None
+    pickup: Pickup | None = None
 
 
 class PracticeObject(Strict):

@@ -10,7 +10,7 @@ from flit_pipeline.workspace import Workspace
 
 
 def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
-    """Prove the newest full window.
+    """Prove the newest full window, or the last delta window after it.
 
     It is closed once every row and record is in its class: then nothing is left to do in it, whatever the proof says,
     and the next `full` reads the source anew. A window kept open for a record that a user deleted in the CRM would
@@ -27,6 +27,8 @@ def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
         batches.count_by_state(work.store),
     )  # fmt: skip
     marks.refresh(work.store, destination)
-    if accounting.closes and not undecided and window.state == "open":
+    if window.kind == "delta" and window.state == "open":
+        result.count_problems.append("a delta window is open; run `delta` to its end, then `reconcile`")
+    elif accounting.closes and not undecided and window.state == "open":
         windows.close_window(work.store, window.id)
     return result

@@ -19,9 +19,10 @@ def test_everything_that_writes_stands_behind_the_approval(tmp_path: Path) -> No
     assert graph.get(gate).parent_keys == set()
     writers = {name for name, key in keys.items() if gate in graph.get(key).parent_keys}
     models = wiring.migration(MIGRATION).models
-    assert writers == {("odoo", "schema"), *(("odoo", model.replace(".", "_")) for model in models)}
+    ways = [(way, model.replace(".", "_")) for way in ("odoo", "delta_odoo") for model in models]
+    assert writers == {("odoo", "schema"), *ways}
     gated = {
         stage: gate in definitions.resolve_job_def(f"{MIGRATION}__{stage}").asset_layer.executable_asset_keys
-        for stage in ("inventory", "prepare", "full", "reconcile")
+        for stage in ("inventory", "prepare", "full", "delta", "reconcile")
     }
-    assert gated == {"inventory": False, "prepare": True, "full": True, "reconcile": False}
+    assert gated == {"inventory": False, "prepare": True, "full": True, "delta": True, "reconcile": False}

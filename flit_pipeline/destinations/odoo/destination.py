@@ -75,6 +75,13 @@ class OdooDestination:
         """Ids of existing records."""
         return self._lookups.find(wanted)
 
+    def by_key(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Ids of the records that carry these source keys."""
+        if KEY not in self.field_types(model):
+            return {}
+        rows = self.client.read(model, "search_read", domain=[[KEY, "in", list(keys)]], fields=[KEY], order="id")
+        return {str(row[KEY]): int(row["id"]) for row in rows}
+
     def xmlids(self, wanted: Sequence[str]) -> dict[str, int]:
         """Ids of shipped records."""
         return lookups.xmlids(self.client, wanted)

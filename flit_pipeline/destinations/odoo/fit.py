@@ -121,6 +121,7 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
     yield from (at(text) for text in _missing(route.model, route.route.fields, known))
     yield from _state(migration, route)
     yield from _evidence(migration, route, known)
+    yield from _policies(migration, route, known)
 
 
 def _field_problems(
@@ -180,6 +181,14 @@ def _state(migration: Migration, route: BoundRoute) -> Iterator[str]:
         yield at(
             f"{state.field}: {state.to!r} is not supported; valid: state: {', '.join(valid)}; a person posts in Odoo"
         )
+
+
+def _policies(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
+    """A record is archived by its field ``active``."""
+    for policy, value in (("on_vanish", route.route.on_vanish), ("on_leave", route.route.on_leave)):
+        if value == "archive" and "active" not in known.facts[route.model]:
+            at = migration.at(route.model, "routes", route.name, policy)
+            yield at(f"{route.model} has no field active and cannot be archived; write keep")
 
 
 def _form(field: _Field) -> Iterator[str]:
