@@ -1,6 +1,6 @@
 """Quarantine and findings: what was refused or noticed, by stage, with the row sealed beside its reason."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,3 +127,13 @@ def columns(store: Store, stage: str, source_object: str, row_refs: Sequence[str
             for row in connection.execute(query):
                 found.setdefault(row.row_ref, set()).add(row.column)
     return {ref: frozenset(names) for ref, names in found.items()}
+
+
+def contents(store: Store, stage: str, route: str) -> Iterator[tuple[str, Any]]:
+    """(rule, content) of what a stage holds of a route."""
+    query = select(quarantine.c.rule, quarantine.c.sealed).where(
+        quarantine.c.stage == stage, quarantine.c.route == route
+    )
+    with store.read() as connection:
+        for row in connection.execute(query):
+            yield row.rule, store.vault.open(row.sealed)
