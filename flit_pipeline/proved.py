@@ -154,6 +154,42 @@ def problems_of(name: str, route: RouteCells) -> Iterator[str]:
         yield f"{name}: {route.unresolved} records point at something that is not known"
 
 
+PLAN = ("create", "update", "unchanged", "adopt", "conflict_kept", "gone", "held")
+"""What a load would do with a mapped record. A record with a kept edit whose other fields change is an update too."""
+
+
+@dataclass
+class RoutePlan:
+    """What a load would do with the records of a route. ``fields``: field -> cells that would be written."""
+
+    records: int = 0
+    actions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PLAN, 0))
+    fields: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts alone."""
+        return {"records": self.records, **self.actions, "fields": self.fields, "rules": self.rules}
+
+
+@dataclass
+class PlanReport:
+    """A dry run. ``routes``: by name; ``seconds``: how long it took."""
+
+    routes: dict[str, RoutePlan] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def actions(self) -> dict[str, int]:
+        """What would be done with how many records."""
+        return {name: sum(route.actions[name] for route in self.routes.values()) for name in PLAN}
+
+    def as_json(self) -> dict[str, Any]:
+        """The report without values."""
+        routes = {name: route.as_json() for name, route in self.routes.items()}
+        return {"actions": self.actions, "seconds": round(self.seconds, 1), "routes": routes}
+
+
 @dataclass(frozen=True)
 class Balance:
     """An account compared on both ends. ``compared``: accounts; ``differ``: those whose balance is another."""

@@ -81,15 +81,24 @@ class Reading:
         rows = self._client.read(model, "search_read", domain=domain, fields=[KEY], order="id", limit=limit, load=None)
         return {row["id"]: row[KEY] for row in rows}
 
+    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Source key -> id of records that carry one of these keys."""
+        domain = [[KEY, "in", list(keys)]]
+        rows = self._client.read(model, "search_read", domain=domain, fields=[KEY], order="id", load=None)
+        return {row[KEY]: row["id"] for row in rows}
+
     def traces(self, since: str) -> dict[str, int]:
         """Counts of what our user made since a time. A mail that was sent is deleted and cannot be counted; the
         notification or the log line that goes with it stays, unless somebody deleted that too."""
         self.by_person({WRITER: False})
         since = since[:19].replace("T", " ")
         made = [["create_uid", "=", self._ours], ["create_date", ">=", since]]
+        told = [
+            ["mail_message_id.create_uid", "=", self._ours], ["mail_message_id.create_date", ">=", since],
+        ]  # fmt: skip
         count = self._client.read
         return {
             "mails_waiting": int(count("mail.mail", "search_count", domain=made)),
-            "notifications": int(count("mail.notification", "search_count", domain=[["mail_message_id.create_uid", "=", self._ours], ["mail_message_id.create_date", ">=", since]])),
+            "notifications": int(count("mail.notification", "search_count", domain=told)),
             "log_lines_without_key": int(count("mail.message", "search_count", domain=[*made, [KEY, "=", False]])),
         }
