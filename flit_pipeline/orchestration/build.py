@@ -9,6 +9,7 @@ from flit_pipeline.orchestration.assets import APPROVAL, STAGE_TAG, assets_of, k
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.proof import proof_assets
 from flit_pipeline.specs.migration import Migration
 
 
@@ -22,7 +23,7 @@ def build_definitions(opener: Opener) -> dg.Definitions:
         except FlitError as error:
             assets.append(_broken(name, str(error)))
             continue
-        assets += assets_of(opener, migration)
+        assets += [*assets_of(opener, migration), *proof_assets(opener, migration)]
         jobs += [_job(migration, stage) for stage in STAGES]
     return dg.Definitions(
         assets=assets, jobs=jobs, executor=dg.in_process_executor, loggers={PROGRESS: progress_logger}
@@ -39,7 +40,9 @@ def _job(migration: Migration, stage: str) -> Any:
         "inventory": [*sources, key(name, "report", "inventory")],
         "prepare": [approval, key(name, destination, "schema")],
         "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
-        "reconcile": [key(name, "report", "reconciliation")],
+        "dry_run": [*sources, *mapped, key(name, "report", "planned")],
+        "reconcile": [key(name, "report", "reconciliation"), key(name, "report", "fidelity")],
+        "fix_back": [approval, key(name, destination, "fix_back")],
     }[stage]
     return dg.define_asset_job(
         job_name(name, stage), selection=dg.AssetSelection.assets(*selection),

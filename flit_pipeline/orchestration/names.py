@@ -1,6 +1,6 @@
 """Names that assets, jobs and the command line share."""
 
-STAGES = ("inventory", "prepare", "full", "reconcile")
+STAGES = ("inventory", "prepare", "dry_run", "full", "reconcile", "fix_back")
 """Stages in their order; each is a Dagster job of every migration."""
 
 

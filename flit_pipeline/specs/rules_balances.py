@@ -29,6 +29,7 @@ def balances_fit(c: Context) -> Iterator[str]:
         except QueryProblem as error:
             yield from (c.head.problem((*where, "rows"), text) for text in error.problems)
             continue
-        for column in [*route.route.key.from_, "together" if rule.of else "total"]:
+        keys = [column for column in route.route.key.from_ if column in route.query.outputs]  # else told elsewhere
+        for column in [*keys, "together" if rule.of else "total"]:
             if column not in outputs:
                 yield c.head.problem((*where, "rows"), f"the query yields no column {column!r}")

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from flit_pipeline.comparison import merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
-from flit_pipeline.ledger import records
+from flit_pipeline.ledger import batches, records, windows
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.proved import PlanReport, RoutePlan
 from flit_pipeline.resolve import Resolver, pointed
@@ -197,3 +197,10 @@ def _is_file(value: Any) -> bool:
 
 def _same(wanted: Mapping[str, Any], sent: Any) -> bool:
     return _is_file(sent) and all(sent[part] == wanted[part] for part in ("$file", "expected"))
+
+
+def release_window(work: Workspace) -> None:
+    """Close the window of a dry run, so that the load after it reads the source anew. One that loaded stays open."""
+    window = windows.current(work.store)
+    if window.state == "open" and not batches.count_of(work.store, window.id):
+        windows.close_window(work.store, window.id)
