@@ -168,5 +168,38 @@ class Destination(Protocol):
     def parents(self) -> Sequence[str]:
         """Fields that name the document a record hangs on, the telling one first: two writers never share one."""
 
+    def evidence(self, model: str, fields: Sequence[str]) -> list[str]:
+        """What to read so that these fields can be judged; of a file what the destination says of its bytes."""
+
+    def found(self, model: str, field: str, record: Image) -> Any:
+        """The value of a field in a record that was read by its evidence; a file as ``{"sha1", "bytes", "link"}``."""
+
+    def empty(self, model: str, field: str, value: Any) -> bool:
+        """Nothing was wanted: the value in wire form is none. A number that was wanted is none never, be it 0."""
+
+    def vacant(self, model: str, field: str, value: Any) -> bool:
+        """Nothing stands there, as far as the destination can tell."""
+
+    def same(self, model: str, field: str, wanted: Any, found: Any) -> str | None:
+        """'' where the value stands as wanted, the name of the rule that makes it the same, or None."""
+
+    def cut(self, model: str, field: str, wanted: Any, found: Any) -> bool:
+        """A true beginning of the wanted text stands there, and no more."""
+
+    def defaults(self, model: str, fields: Sequence[str]) -> Image:
+        """What the destination puts in by itself where a new record says nothing."""
+
+    def by_person(self, record: Image) -> bool:
+        """The record, read by its evidence, was written last by a person of the destination, not by this program."""
+
+    def keyed(self, model: str, prefix: str, after: int, limit: int) -> dict[int, str]:
+        """Id -> source key of records whose key starts with the prefix, archived ones included, by id, after an id."""
+
+    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Source key -> id of records that carry one of these very keys, archived ones included."""
+
+    def traces(self, since: str) -> dict[str, int]:
+        """What this program's user left behind besides the records, since a time (UTC): mails, notifications, logs."""
+
     def close(self) -> None:
         """Give back connections."""

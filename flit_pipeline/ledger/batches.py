@@ -229,6 +229,12 @@ def count_by_state(store: Store) -> dict[str, int]:
         return {f"{state}/{by}": count for state, by, count in connection.execute(query)}
 
 
+def count_of(store: Store, window: int) -> int:
+    """Batches of a window, whatever became of them."""
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).where(batch.c.window == window)).scalar_one())
+
+
 def key_of(store: Store, key_ref: str) -> str | None:
     """The source key behind a keyed hash, from the newest intent that carried it."""
     query = select(intent.c.sent).where(intent.c.key_ref == key_ref).limit(1)

@@ -71,6 +71,20 @@ class Pickup(Strict):
         return self
 
 
+class BalanceRule(Strict):
+    """An account that must be the same on both ends, proved beside the mapping and not by it.
+
+    ``rows``: SQL over source objects and views that yields the key column of ``route`` and ``total``: the record's
+    ``field`` must be it. With ``of`` it yields ``together`` instead of ``total``: the ``field`` of each member must be
+    the sum of the field ``of`` over all members, both as they stand at the destination.
+    """
+
+    route: Name
+    field: str
+    of: str | None = None
+    rows: Text
+
+
 class MigrationFile(Strict):
     """``migration.yaml``. ``ignored_objects``: source objects without a route, each with the reason.
 
@@ -79,6 +93,7 @@ class MigrationFile(Strict):
     ``views``: queries that several routes read by name; a view may read those that stand before it.
     ``rebuild``: source object -> row of the seed that does not move and is exported as a rebuild reference.
     ``batch_size``: records in one call; ``lanes``: calls that run side by side (as many as the server has workers).
+    ``balances``: accounts that the reconciliation compares.
     """
 
     title: Text
@@ -89,6 +104,7 @@ class MigrationFile(Strict):
     views: dict[Name, Text] = Field(default_factory=dict)
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
     rebuild: dict[str, Text] = Field(default_factory=dict)
+    balances: dict[Name, BalanceRule] = Field(default_factory=dict)
     batch_size: Count = 1000
     lanes: Count = 2
     pickup: Pickup = Pickup()

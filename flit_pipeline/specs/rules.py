@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from flit_pipeline.specs import (
+    rules_balances,
     rules_coverage,
     rules_extends,
     rules_lines,
@@ -83,5 +84,5 @@ RULES_OF_A_MIGRATION = [
     rules_lines.lines_are_rows_of_the_route, rules_lines.new_models_are_named_rightly,
     rules_variants.options_and_alternatives_exist, rules_variants.refs_hold_in_every_variant,
     rules_variants.columns_are_decided_in_every_variant,
-    rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided,
+    rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided, rules_balances.balances_fit,
 ]  # fmt: skip

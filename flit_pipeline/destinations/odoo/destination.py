@@ -8,9 +8,11 @@ from flit_pipeline.destinations.odoo import (
     candidates,
     fingerprint,
     forms,
+    likeness,
     lines,
     lookups,
     preflight,
+    proof,
     schema,
     screens,
     values,
@@ -34,6 +36,7 @@ class OdooDestination:
         self._fences = Fences(client, ledger, self._specification)
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
+        self._proof = proof.Reading(client)
         self.lease = Lease(client, migration.name, ledger)
         self.undo = OdooUndo(client, migration, self.lease)
 
@@ -170,7 +173,7 @@ class OdooDestination:
         """A value in the form in which two equal ones are ``==``."""
         if (model, field) in self._children:
             return lines.compared(value, self._canonical_of_children(model, field))
-        return values.canonical(self.field_types(model).get(field, "char"), value)
+        return values.canonical(self._kind(model, field), value)
 
     def _canonical_of_children(self, model: str, field: str) -> lines.Canonical:
         child, _ = self._children[model, field]
@@ -192,7 +195,7 @@ class OdooDestination:
 
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form."""
-        return values.wire(self.field_types(model).get(field, "char"), field, value)
+        return values.wire(self._kind(model, field), field, value)
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""
@@ -205,6 +208,62 @@ class OdooDestination:
         if model not in self._types:
             self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
         return self._types[model]
+
+    def evidence(self, model: str, fields: Sequence[str]) -> list[str]:
+        """The fields, of a file its checksum, size and link, and who wrote the record last."""
+        return proof.evidence(self.field_types(model), fields)
+
+    def found(self, model: str, field: str, record: dict[str, Any]) -> Any:
+        """The value of a field; of a file what the server says of it."""
+        return proof.filed(record) if self.field_types(model).get(field) == "binary" else record[field]
+
+    def empty(self, model: str, field: str, value: Any) -> bool:
+        """Nothing was wanted."""
+        return likeness.empty(self._kind(model, field), value)
+
+    def vacant(self, model: str, field: str, value: Any) -> bool:
+        """Nothing stands there."""
+        return likeness.vacant(self._kind(model, field), value)
+
+    def same(self, model: str, field: str, wanted: Any, found: Any) -> str | None:
+        """'' where the value stands as wanted, the name of the rule that makes it the same, or None."""
+        kind = self._kind(model, field)
+        if kind == "binary":
+            return proof.same_file(wanted, found)
+        places = self._proof.places(model, field) if kind in ("float", "monetary") and wanted != found else ()
+        return likeness.same(kind, wanted, found, places=places)
+
+    def cut(self, model: str, field: str, wanted: Any, found: Any) -> bool:
+        """A true beginning of the wanted text stands there, and no more."""
+        return likeness.cut(self._kind(model, field), wanted, found)
+
+    def defaults(self, model: str, fields: Sequence[str]) -> dict[str, Any]:
+        """What Odoo puts in by itself."""
+        return self._proof.defaults(model, fields)
+
+    def by_person(self, record: dict[str, Any]) -> bool:
+        """The record was written last by another user than ours and Odoo itself."""
+        return self._proof.by_person(record)
+
+    def keyed(self, model: str, prefix: str, after: int, limit: int) -> dict[int, str]:
+        """Id -> source key, by id."""
+        return self._proof.keyed(model, prefix, after, limit) if KEY in self.field_types(model) else {}
+
+    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Source key -> id."""
+        return self._proof.standing(model, keys) if KEY in self.field_types(model) else {}
+
+    def traces(self, since: str) -> dict[str, int]:
+        """Mails waiting, notifications and log lines of our user."""
+        return self._proof.traces(since)
+
+    def _kind(self, model: str, field: str) -> str:
+        """Type of a field: the live one, or the one it will have once the spec's schema is applied."""
+        kind = self.field_types(model).get(field)
+        if kind is None:
+            new = self._migration.models[model].creates.get(field) if model in self._migration.models else None
+            return new.type if new else "char"
+        return kind
 
     def close(self) -> None:
         """Close the connection."""
