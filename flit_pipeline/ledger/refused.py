@@ -146,7 +146,7 @@ def columns(store: Store, stage: str, source_object: str, row_refs: Sequence[str
     return {ref: frozenset(names) for ref, names in found.items()}
 
 
-def contents(store: Store, stage: str, route: str) -> Iterator[tuple[str, Any]]:
+def of_route(store: Store, stage: str, route: str) -> Iterator[tuple[str, Any]]:
     """(rule, content) of what a stage holds of a route."""
     query = select(quarantine.c.rule, quarantine.c.sealed).where(
         quarantine.c.stage == stage, quarantine.c.route == route

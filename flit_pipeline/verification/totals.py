@@ -58,7 +58,7 @@ def _sums(work: Workspace, route: BoundRoute, sql: str, columns: dict[str, str])
     """Field -> sum over the rows of a route, without those that its rules and the mapping left out."""
     rejects = {name: reject.when for name, reject in route.route.reject.items()}
     ids = [
-        str(content["id"]) for rule, content in refused.contents(work.store, "map", route.name)
+        str(content["id"]) for rule, content in refused.of_route(work.store, "map", route.name)
         if rule not in rejects and content["object"] == route.lead
     ]  # fmt: skip
     tables = {name: _valid(work, name) for name in route.query.objects}
