@@ -126,7 +126,7 @@ class Migration:
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 
-        How the source is reached (ACCESS) and the size of a batch mean nothing.
+        How the source is reached (ACCESS), the size of a batch and what is tried first mean nothing.
         """
         text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -134,7 +134,7 @@ class Migration:
     def meaning(self) -> dict[str, Any]:
         """What the canonical hash is taken of."""
         return {
-            "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
+            "file": self.file.model_dump(mode="json", exclude={"batch_size", "sample"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),

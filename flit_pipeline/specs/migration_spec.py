@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
+from flit_pipeline.specs.sample_spec import Sample
 from flit_pipeline.specs.yaml_text import Where
 
 FieldType = Literal[
@@ -44,6 +45,7 @@ class MigrationFile(Strict):
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
     rebuild: dict[str, Text] = Field(default_factory=dict)
     batch_size: Count = 1000
+    sample: Sample | None = None
 
 
 class NewField(Strict):

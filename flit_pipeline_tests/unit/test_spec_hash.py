@@ -131,11 +131,11 @@ def other(value: Any, name: str) -> Any:
 
 
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
-    """How the source is reached, and the size of a batch."""
+    """How the source is reached, the size of a batch, and what is tried first."""
     if part == "source":
         ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
         return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv"))
-    return part == "file" and path[0] == "batch_size"
+    return part == "file" and path[0] in ("batch_size", "sample")
 
 
 ALL_LEAVES = [(part, path) for part in PARTS for path in leaves(getattr(base(), part))]
