@@ -126,5 +126,9 @@ class Destination(Protocol):
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model."""
 
+    @property
+    def call_limits(self) -> Mapping[str, int]:
+        """Seconds that the server gives one call before it ends it, by what is measured; its defaults."""
+
     def close(self) -> None:
         """Give back connections."""

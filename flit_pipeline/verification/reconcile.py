@@ -9,7 +9,7 @@ from flit_pipeline.workspace import Workspace
 
 
 def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
-    """Prove the newest full window.
+    """Prove the newest window that was loaded.
 
     It is closed once every row and record is in its class: then nothing is left to do in it, whatever the proof says,
     and the next `full` reads the source anew. A window kept open for a record that a user deleted in the CRM would

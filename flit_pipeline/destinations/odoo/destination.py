@@ -126,6 +126,11 @@ class OdooDestination:
             self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
         return self._types[model]
 
+    @property
+    def call_limits(self) -> Mapping[str, int]:
+        """``limit_time_real`` and ``limit_time_cpu`` as a server has them that nobody configured otherwise."""
+        return {"real time": 120, "processor time": 60}
+
     def close(self) -> None:
         """Close the connection."""
         self.client.close()
