@@ -3,6 +3,8 @@
     sample/<window>/records/<route>   key_ref
     sample/<window>/routes            route, records mapped, records chosen
     sample/<window>/fields            route, field: filled in some mapped record and in none of the chosen
+    sample/<window>/cells             cells that are not equal, once it was read back (verification/sample.py)
+    sample/<window>/spec              canonical hash of the spec it was chosen under
     sample/<window>/statement         stratum, value, public, patients mapped, patients chosen, patients not mapped
 
 Chosen by pipeline/sample.py, read by loading, verification and reports. The statement is written last: without it
@@ -24,6 +26,8 @@ Selection = dict[str, frozenset[str]]
 RECORDS = pa.schema([("key_ref", pa.string())])
 ROUTES = pa.schema([("route", pa.string()), ("mapped", pa.int64()), ("chosen", pa.int64())])
 FIELDS = pa.schema([("route", pa.string()), ("field", pa.string())])
+SPEC = pa.schema([("spec_hash", pa.string())])
+CELLS = pa.schema([(name, pa.string()) for name in ("route", "key_ref", "field", "class", "wanted", "found")])
 STATEMENT = pa.schema(
     [("stratum", pa.string()), ("value", pa.string()), ("public", pa.bool_())]
     + [(name, pa.int64()) for name in ("mapped", "chosen", "held")]
@@ -32,8 +36,9 @@ STATEMENT = pa.schema(
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a stratum. ``mapped``: records that have it; ``chosen``: those in the sample; ``held``: rows whose
-    record was not mapped.
+    """One value of a stratum.
+
+    ``mapped``: records that have it; ``chosen``: those in the sample; ``held``: rows whose record was not mapped.
     """
 
     stratum: str
@@ -60,11 +65,16 @@ class Value:
 
 @dataclass(frozen=True)
 class Statement:
-    """What a sample exercises. ``routes``: route -> (mapped, chosen); ``fields``: never filled in the sample."""
+    """What a sample exercises.
+
+    ``routes``: route -> (mapped, chosen); ``fields``: never filled in the sample; ``spec_hash``: of the spec it was
+    chosen under.
+    """
 
     values: list[Value] = field(default_factory=list)
     routes: dict[str, tuple[int, int]] = field(default_factory=dict)
     fields: list[tuple[str, str]] = field(default_factory=list)
+    spec_hash: str = ""
 
     @property
     def strata(self) -> dict[str, tuple[int, int]]:
@@ -122,4 +132,5 @@ def statement(work: Workspace, window: Window) -> Statement:
         row["route"]: (row["mapped"], row["chosen"]) for row in work.staging.read(*room(window), "routes").to_pylist()
     }
     fields = [(row["route"], row["field"]) for row in work.staging.read(*room(window), "fields").to_pylist()]
-    return Statement(values, routes, fields)
+    spec = work.staging.read(*room(window), "spec").to_pylist()[0]["spec_hash"]
+    return Statement(values, routes, fields, spec)

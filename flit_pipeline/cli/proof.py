@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flit_pipeline.cli.base import guarded, main, practice_option
+from flit_pipeline.cli.base import environment_option, guarded, main, practice_option
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
 
@@ -15,6 +15,7 @@ from flit_pipeline.wiring import Wiring
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
 )
 @practice_option
+@environment_option
 @guarded
 def report(migration: str, out: Path) -> None:
     """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
@@ -32,6 +33,7 @@ def report(migration: str, out: Path) -> None:
 @main.command()
 @click.argument("migration")
 @practice_option
+@environment_option
 @click.argument("ref")
 @guarded
 def who(migration: str, ref: str) -> None:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from operator import itemgetter
 from typing import Protocol
 
+from flit_pipeline import selection
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
-from flit_pipeline import selection
 from flit_pipeline.loading import approval
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.sender import settle, sweep

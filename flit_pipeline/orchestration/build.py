@@ -5,10 +5,11 @@ from typing import Any
 import dagster as dg
 
 from flit_pipeline.errors import FlitError
-from flit_pipeline.orchestration.assets import APPROVAL, STAGE_TAG, assets_of, key
+from flit_pipeline.orchestration.assets import APPROVAL, assets_of
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import STAGE_TAG, key
 from flit_pipeline.specs.migration import Migration
 
 
@@ -38,9 +39,12 @@ def _job(migration: Migration, stage: str) -> Any:
     selection = {
         "inventory": [*sources, key(name, "report", "inventory")],
         "prepare": [approval, key(name, destination, "schema")],
+        "sample": [
+            approval, *sources, *mapped, key(name, "sample", "selection"), *loaded, key(name, "report", "sample"),
+        ],
         "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "reconcile": [key(name, "report", "reconciliation")],
-    }[stage]
+    }[stage]  # fmt: skip
     return dg.define_asset_job(
         job_name(name, stage), selection=dg.AssetSelection.assets(*selection),
         tags={STAGE_TAG: stage, "flit/destination": destination}, description=f"{migration.file.title}: {stage}",

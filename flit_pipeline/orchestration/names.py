@@ -1,6 +1,6 @@
 """Names that assets, jobs and the command line share."""
 
-STAGES = ("inventory", "prepare", "full", "reconcile")
+STAGES = ("inventory", "prepare", "sample", "full", "reconcile")
 """Stages in their order; each is a Dagster job of every migration."""
 
 

@@ -17,7 +17,7 @@ from flit_pipeline.mapping.keys import source_key
 from flit_pipeline.mapping.mapper import key_parts, plain
 from flit_pipeline.pipeline.closure import Keys, closed, images
 from flit_pipeline.pipeline.cover import pick
-from flit_pipeline.selection import FIELDS, RECORDS, ROUTES, STATEMENT, Statement, room, statement
+from flit_pipeline.selection import FIELDS, RECORDS, ROUTES, SPEC, STATEMENT, Statement, room, statement
 from flit_pipeline.specs.sample_spec import Sample
 from flit_pipeline.specs.strata import VALUE, BoundStratum, strata
 from flit_pipeline.workspace import Workspace
@@ -49,7 +49,9 @@ def choose(work: Workspace) -> Chosen:
         raise SpecError([f"{work.migration.name}/migration.yaml:1: sample: the key is missing; `run sample` needs it"])
     window = windows.current(work.store)
     if window.kind != "sample":
-        raise RunAgain("a sample was to be chosen and the newest reading is none's", remedy="run `sample` from its start")
+        raise RunAgain(
+            "a sample was to be chosen and the newest reading is none's", remedy="run `sample` from its start"
+        )
     keys = _mapped_keys(work, sample.route)
     elements, carried, held = _values(work, window, sample, keys)
     taken = pick(carried, size=sample.size, most=sample.most, seed=sample.seed)
@@ -69,7 +71,11 @@ def _values(
     work: Workspace, window: Window, sample: Sample, keys: dict[str, str]
 ) -> tuple[list[_Element], dict[str, tuple[int, ...]], Counter[int]]:
     """The values of all strata; key -> numbers of its values; number -> rows that have it without being mapped."""
-    route, locale, system = work.migration.routes[sample.route], work.migration.source.locale, work.migration.source.system
+    route, locale, system = (
+        work.migration.routes[sample.route],
+        work.migration.source.locale,
+        work.migration.source.system,
+    )
     numbers: dict[tuple[str, str], int] = {}
     elements: list[_Element] = []
     carried: dict[str, tuple[int, ...]] = dict.fromkeys(keys, ())
@@ -119,6 +125,8 @@ def _write(
         fields += [{"route": route, "field": name} for name in sorted(everywhere - here) if here]
     staging.write(pa.Table.from_pylist(routes, schema=ROUTES), *room(window), "routes")
     staging.write(pa.Table.from_pylist(fields, schema=FIELDS), *room(window), "fields")
+    spec = [{"spec_hash": work.migration.canonical_hash()}]
+    staging.write(pa.Table.from_pylist(spec, schema=SPEC), *room(window), "spec")
     everywhere_met = Counter(number for numbers in carried.values() for number in numbers)
     met = Counter(number for key in taken for number in carried[key])
     rows = [

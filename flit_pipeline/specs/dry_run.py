@@ -82,7 +82,9 @@ def _stratum_problems(c: Context, engine: Engine, stratum: BoundStratum) -> Iter
         return
     for column, kind in described:
         if not _FIELD_TYPE.fullmatch(kind):
-            yield c.head.problem(where, f"{column!r} is {kind}, which is no single value; cast it, or take a part of it")
+            yield c.head.problem(
+                where, f"{column!r} is {kind}, which is no single value; cast it, or take a part of it"
+            )
 
 
 def _condition(engine: Engine, route: RouteLike, sql: str) -> Iterator[str]:

@@ -72,5 +72,6 @@ RULES_OF_A_MIGRATION = [
     rules_refs.models_do_not_wait_for_each_other, rules_refs.owners_are_declared,
     rules_extends.extensions_fit, rules_extends.extensions_name_the_columns_of_refs,
     rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided,
-    rules_sample.the_sample_has_a_route, rules_sample.strata_give_keys_and_values, rules_sample.public_values_are_nobodys,
+    rules_sample.the_sample_has_a_route, rules_sample.strata_give_keys_and_values,
+    rules_sample.public_values_are_nobodys,
 ]  # fmt: skip

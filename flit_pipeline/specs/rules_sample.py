@@ -1,4 +1,4 @@
-"""Rules of the sample: its route exists, its queries give keys and values, and what is called public is no patient's."""
+"""Rules of the sample: its route exists, its queries give keys and values, what is public is no patient's."""
 
 from collections.abc import Iterator
 

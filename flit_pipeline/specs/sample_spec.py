@@ -11,9 +11,11 @@ from flit_pipeline.specs.grammar import Broken, Count, Name, Strict, Switch, Tex
 
 
 class Stratum(Strict):
-    """One way in which the records differ. ``rows``: SQL over source objects and views that gives the key columns of
-    the sampled route and ``value``; an empty value is none. ``public``: its values may be shown where no data of
-    patients is (Dagster, reports in FLIT_HOME); without it they are keyed hashes there.
+    """One way in which the records differ.
+
+    ``rows``: SQL over source objects and views that gives the key columns of the sampled route and ``value``; an empty
+    value is none. ``public``: its values may be shown where no data of patients is (reports in FLIT_HOME, approvals);
+    without it they are keyed hashes there.
     """
 
     rows: Text
