@@ -18,13 +18,16 @@ from flit_pipeline.wiring import Wiring
 @environment_option
 @guarded
 def report(migration: str, out: Path) -> None:
-    """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    """Write reconciliation, sample, and the automations to rebuild by hand, into a folder. They quote the practice."""
     from flit_pipeline.reports.rebuild import HEADING, write_report
+    from flit_pipeline.reports.sample import write_sample
 
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+    with wiring.at(wiring.place_of_samples).workspace(migration) as work:
+        written += write_sample(work, out)
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")
     click.echo(f"written: {', '.join(written)}")

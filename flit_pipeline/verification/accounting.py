@@ -23,8 +23,8 @@ from flit_pipeline.workspace import Workspace
 WHAT = "the accounting"
 NO_CLASS = "in no class"
 NOT_SELECTED = "not_selected"
-"""Class of what a sample leaves out: rows without a chosen record, records that are not chosen."""
-ROW_CLASSES = (*SOURCE_CLASSES[:-1], NOT_SELECTED, SOURCE_CLASSES[-1])
+"""Class of what a sample leaves out: records that are not chosen, and rows that one of them comes of."""
+ROW_CLASSES = (*SOURCE_CLASSES[:2], NOT_SELECTED, *SOURCE_CLASSES[2:])
 INSERT = 5_000
 
 CLASSIFIED = f"""
