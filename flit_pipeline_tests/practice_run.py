@@ -72,7 +72,7 @@ class Ended:
 class PracticeRun:
     """One practice with one FLIT_HOME, on its way into one Odoo database. Use as a context manager.
 
-    ``approved``: a person has confirmed schema and full load before anything is run.
+    ``approved``: a person has confirmed schema and full load before anything is run, without a sample.
     """
 
     folder: Path
@@ -133,9 +133,13 @@ class PracticeRun:
         return self.wait(self.start(*arguments, module=module))
 
     def approve(self, *scopes: str, options: tuple[str, ...] = ()) -> None:
-        """Approve schema and full (or these scopes): the spec, fields and database as they are now."""
+        """Approve schema and full (or these scopes): the spec, fields and database as they are now.
+
+        Full without a sample: what tries one approves by itself.
+        """
         for scope in scopes or ("schema", "full"):
-            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes", *options).ok()
+            sample = ("--without-sample",) if scope == "full" else ()
+            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes", *sample, *options).ok()
 
     def run(self, stage: str) -> Ended:
         """Run a stage to its end; the JSON result is ``.last``."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flit_pipeline.cli.base import guarded, main, practice_option
+from flit_pipeline.cli.base import environment_option, guarded, main, practice_option
 from flit_pipeline.cli.matching import matches_into
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
@@ -16,16 +16,20 @@ from flit_pipeline.wiring import Wiring
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
 )
 @practice_option
+@environment_option
 @guarded
 def report(migration: str, out: Path) -> None:
-    """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    """Write reconciliation, sample, and the automations to rebuild by hand, into a folder. They quote the practice."""
     from flit_pipeline.reports.rebuild import HEADING, write_report
+    from flit_pipeline.reports.sample import write_sample
 
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
         written += matches_into(wiring, work, out)
+    with wiring.at(wiring.place_of_samples).workspace(migration) as work:
+        written += write_sample(work, out)
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")
     click.echo(f"written: {', '.join(written)}")
@@ -34,6 +38,7 @@ def report(migration: str, out: Path) -> None:
 @main.command()
 @click.argument("migration")
 @practice_option
+@environment_option
 @click.argument("ref")
 @guarded
 def who(migration: str, ref: str) -> None:

@@ -201,5 +201,9 @@ class Destination(Protocol):
     def traces(self, since: str) -> dict[str, int]:
         """What this program's user left behind besides the records, since a time (UTC): mails, notifications, logs."""
 
+    @property
+    def call_limits(self) -> Mapping[str, int]:
+        """Seconds that the server gives one call before it ends it, by what is measured; its defaults."""
+
     def close(self) -> None:
         """Give back connections."""

@@ -85,8 +85,12 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
     return identity
 
 
-def confirm(store: Store, identity: str, written: Iterable[Written], decided_by: str) -> None:
+def confirm(
+    store: Store, identity: str, written: Iterable[Written], decided_by: str, *, millis: int | None = None
+) -> None:
     """The destination holds the batch: records, ids and seen images, in one transaction.
+
+    ``millis``: how long the call took, where its reply came.
 
     Again for a batch that is confirmed: nothing happens. Raises IdentityMismatch for one that is void.
     """
@@ -150,7 +154,9 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 [{"b_route": one.route, "b_key": one.key_ref} for one in let_go],
             )
         connection.execute(
-            update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
+            update(batch)
+            .where(batch.c.uuid == identity)
+            .values(state="confirmed", decided_by=decided_by, millis=millis)
         )
 
 
@@ -233,6 +239,19 @@ def count_of(store: Store, window: int) -> int:
     """Batches of a window, whatever became of them."""
     with store.read() as connection:
         return int(connection.execute(select(func.count()).where(batch.c.window == window)).scalar_one())
+
+
+def slowest(store: Store, window: int) -> tuple[int, str, int] | None:
+    """(milliseconds, model, records) of the call of a window that took longest; None where no reply came."""
+    query = (
+        select(batch.c.millis, batch.c.model, batch.c.size)
+        .where(batch.c.window == window, batch.c.millis.is_not(None))
+        .order_by(batch.c.millis.desc())
+        .limit(1)
+    )
+    with store.read() as connection:
+        row = connection.execute(query).first()
+    return (int(row.millis), str(row.model), int(row.size)) if row is not None else None
 
 
 def key_of(store: Store, key_ref: str) -> str | None:

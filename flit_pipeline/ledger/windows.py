@@ -58,10 +58,15 @@ def latest(store: Store, kind: str) -> Window | None:
 
 
 def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> Window:
-    """The open window of a kind (a killed run goes on in it), or a new one that begins now."""
+    """The open window of a kind (a killed run goes on in it), or a new one that begins now.
+
+    One that a newer window to be loaded has overtaken is closed: mapping and loading no longer work in it.
+    """
     found = latest(store, kind)
     if found is not None and found.state == "open":
-        return found
+        if kind not in LOADING or current(store).id == found.id:
+            return found
+        close_window(store, found.id)
     return open_window(store, kind, clock(), spec_hash)
 
 
@@ -71,12 +76,18 @@ LOADING = ("full", "sample", "delta")
 
 def current(store: Store) -> Window:
     """The window that mapping and loading work in: the newest of a loading kind. Raises RunAgain when there is none."""
+    found = newest(store)
+    if found is None:
+        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
+    return found
+
+
+def newest(store: Store) -> Window | None:
+    """The same, None where nothing was read to be loaded yet."""
     query = select(window).where(window.c.kind.in_(LOADING)).order_by(window.c.id.desc()).limit(1)
     with store.read() as connection:
         row = connection.execute(query).first()
-    if row is None:
-        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
-    return window_of(row)
+    return window_of(row) if row is not None else None
 
 
 def first(store: Store) -> str:

@@ -9,6 +9,7 @@ from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger.tables import schema_object
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.stage import Writable, writing
+from flit_pipeline.present import present_apps
 from flit_pipeline.workspace import Workspace
 
 
@@ -36,7 +37,7 @@ def prepare(work: Workspace, destination: Writable) -> Prepared:
 
     Raises PreflightFailed, NotApproved.
     """
-    found = apps.present(destination, work.migration)
+    found = present_apps(destination, work.migration)
     work = replace(work, migration=work.migration.for_destination(found))
     preflight(work, destination)
     approval.require(work, destination, "schema")

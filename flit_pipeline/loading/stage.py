@@ -1,14 +1,14 @@
 """Loading one destination model, with everything around it: lease, verdicts of killed runs, second pass, sweep."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Protocol
 
+from flit_pipeline import selection
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
-from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.loader import Loader, Row
@@ -17,6 +17,7 @@ from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.resolve import Resolver
 from flit_pipeline.results import LoadCounts
+from flit_pipeline.selection import Selection
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
@@ -66,16 +67,16 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
-    load together, in the order of their ``order`` columns. Raises NotApproved before anything is
-    written, whoever called; PreflightFailed where the destination has other apps than it was prepared for. A model all
-    of whose routes depend on an app that is missing gets nothing.
+    load together, in the order of their ``order`` columns. In a sample's window only what was chosen is loaded. Raises
+    NotApproved before anything is written, whoever called; PreflightFailed where the destination has other apps than it
+    was prepared for. A model all of whose routes depend on an app that is missing gets nothing.
     """
-    approval.require(work, destination, "full")
+    window = approval.require_load(work, destination)
     apps.require_same(work, destination)
     routes = list(work.migration.routes_of(model))
     if not routes:
         return []
-    window = windows.current(work.store)
+    chosen = selection.of_window(work, window)
     plan = destination.plan(work.migration)
     if not plan.stands:
         raise PreflightFailed(
@@ -98,7 +99,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
                     work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
                     files, adoptions,
                 )  # fmt: skip
-                counts = loader.load(_rows(work, stream), last=last)
+                counts = loader.load(_rows(work, stream, chosen), last=last)
                 if not last:
                     results += counts
             sweep(work.store, destination)
@@ -106,12 +107,14 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     return results
 
 
-def _rows(work: Workspace, stream: Sequence[BoundRoute]) -> Iterator[Row]:
-    """Rows of the routes, each in its own order, merged by their places."""
-    return heapq.merge(*(_rows_of(work, route.name) for route in stream), key=itemgetter("place"))
+def _rows(work: Workspace, stream: Sequence[BoundRoute], chosen: Selection | None = None) -> Iterator[Row]:
+    """Rows of the routes, each in its own order, merged by their places; of the ``chosen`` where some are."""
+    parts = (_rows_of(work, one.name, None if chosen is None else chosen.get(one.name, frozenset())) for one in stream)
+    return heapq.merge(*parts, key=itemgetter("place"))
 
 
-def _rows_of(work: Workspace, route: str) -> Iterator[Row]:
+def _rows_of(work: Workspace, route: str, chosen: Collection[str] | None) -> Iterator[Row]:
     for batch in work.staging.batches("mapped", route, rows=work.migration.file.batch_size):
         for row in batch.to_pylist():
-            yield {**row, "route": route}
+            if chosen is None or row["key_ref"] in chosen:
+                yield {**row, "route": route}

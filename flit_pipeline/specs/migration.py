@@ -174,7 +174,7 @@ class Migration:
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 
-        How and when the source is read (ACCESS, the pickup) and the size of a batch mean nothing.
+        How and when the source is read (ACCESS, the pickup), the size of a batch and what is tried first mean nothing.
         """
         text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -184,7 +184,7 @@ class Migration:
         if self.whole is not None:
             return self.whole.meaning()
         return {
-            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes", "pickup"}),
+            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes", "pickup", "sample"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
 from flit_pipeline.specs.match_spec import Match
+from flit_pipeline.specs.sample_spec import Sample
 from flit_pipeline.specs.yaml_text import Where
 
 FieldType = Literal[
@@ -108,6 +109,7 @@ class MigrationFile(Strict):
     batch_size: Count = 1000
     lanes: Count = 2
     pickup: Pickup = Pickup()
+    sample: Sample | None = None
 
 
 class NewField(Strict):

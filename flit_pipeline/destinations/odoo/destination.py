@@ -209,6 +209,11 @@ class OdooDestination:
             self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
         return self._types[model]
 
+    @property
+    def call_limits(self) -> Mapping[str, int]:
+        """``limit_time_real`` and ``limit_time_cpu`` as a server has them that nobody configured otherwise."""
+        return {"real time": 120, "processor time": 60}
+
     def evidence(self, model: str, fields: Sequence[str]) -> list[str]:
         """The fields, of a file its checksum, size and link, and who wrote the record last."""
         return proof.evidence(self.field_types(model), fields)
