@@ -10,6 +10,7 @@ from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger import batches, refused, windows
+from flit_pipeline.ledger.anchor import AnchorFile
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
 from flit_pipeline.mapping.keys import row_key
@@ -112,7 +113,8 @@ class Wiring:
         """Migration, ledger and staging of one migration."""
         migration = self.migration(name)
         vault = Vault(self._settings.key())
-        store = Store(self._settings.ledger_url(name), vault, namespace=f"flit_{name}")
+        anchor = AnchorFile(self._settings.migration_home(name) / "audit.head", vault)
+        store = Store(self._settings.ledger_url(name), vault, f"flit_{name}", anchor)
         try:
             yield Workspace(migration, store, Staging(self._settings.migration_home(name) / "staging", vault))
         finally:

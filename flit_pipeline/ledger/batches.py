@@ -9,14 +9,19 @@ Each function is one transaction; between two of them the process may die at any
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
+from flit_pipeline.ledger import digests
+from flit_pipeline.ledger.chain import News
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, fence, intent, record
 from flit_pipeline.results import Command, Written
+
+AS_SENT = itemgetter(*digests.SENT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
         free = (fence.c.id == fence_id) & (fence.c.state == "free")
         if connection.execute(update(fence).where(free).values(state="used")).rowcount != 1:
             raise _contradiction("a batch was about to be sent under a fence that is not free")
+        store.record(connection, News(digests.SENT, identity, digests.sent(head, map(AS_SENT, rows))))
     return identity
 
 
@@ -132,6 +138,7 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         connection.execute(
             update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
         )
+        store.record(connection, digests.deciding(connection, identity))
 
 
 def _seen_before(
@@ -166,6 +173,7 @@ def void(store: Store, identity: str, decided_by: str) -> None:
         same = batch.c.uuid == identity
         open_one = same & (batch.c.state == "sent")
         if connection.execute(update(batch).where(open_one).values(state="void", decided_by=decided_by)).rowcount == 1:
+            store.record(connection, digests.deciding(connection, identity))
             return
         if connection.execute(select(batch.c.state).where(same)).scalar() != "void":
             raise _contradiction("a batch was to be voided that the destination holds")
