@@ -9,12 +9,16 @@ import errno
 import hmac
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from flit_pipeline.errors import IdentityMismatch, SettingsError
 from flit_pipeline.ledger.chain import Head
 from flit_pipeline.privacy import Vault
+
+HOME, DESTINATION = "FLIT_HOME", "the destination"
+"""Where heads are anchored."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,11 @@ class AnchorFile:
             text = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return None
-        return parse(text, self.vault, self.path.name)
+        return parse(text, self.vault, HOME)
 
     def write(self, anchor: Anchor) -> None:
         """Replace it: whole or not at all, flushed to disk. Raises SettingsError where the disk does not take it."""
-        beside = self.path.with_suffix(f".{os.getpid()}.part")
+        beside = self.path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         try:
             handle = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -18,6 +18,8 @@ from flit_pipeline.ledger.tables import audit
 from flit_pipeline.privacy import Vault
 
 HEAD = "flit_audit_head"
+TAKEN, RELEASED = "lease taken", "lease released"
+RENEWED = "anchor renewed"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,12 @@ from sqlalchemy.schema import CreateSchema
 
 from flit_pipeline.errors import IdentityMismatch, SettingsError
 from flit_pipeline.ledger import digests, tables
-from flit_pipeline.ledger.anchor import Anchor, AnchorFile
-from flit_pipeline.ledger.chain import HEAD, Chain, Head, News
+from flit_pipeline.ledger.anchor import HOME, Anchor, AnchorFile
+from flit_pipeline.ledger.chain import HEAD, RENEWED, Chain, Head, News
 from flit_pipeline.privacy import Vault
 
 VERSION = "3"
 CHECK_TEXT = "flit"
-RENEWED = "anchor renewed"
 
 
 class Store:
@@ -113,7 +112,7 @@ class Store:
         """The chain against its anchor, once; a file that is gone is made again, and the chain says so."""
         anchored = self.anchor.read() if self.anchor else None
         if anchored:
-            self.stands_on(anchored, "FLIT_HOME")
+            self.stands_on(anchored, HOME)
         elif self.anchor:
             with _border("the ledger was written"), self.engine.begin() as connection:
                 if self.chain.head(connection).seq > len(digests.MADE):

@@ -10,6 +10,7 @@ from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval
+from flit_pipeline.loading.anchored import anchored
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
@@ -35,6 +36,12 @@ class LeaseLike(Protocol):
     def release(self) -> None:
         """Give it back."""
 
+    def anchored(self) -> str | None:
+        """The head of the audit chain as it was last left there."""
+
+    def anchor(self, text: str) -> None:
+        """Leave it there."""
+
 
 class Writable(Destination, Protocol):
     """A destination that can be leased."""
@@ -55,7 +62,8 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
     destination.lease.claim(known)
     destination.lease.take()
     try:
-        yield settle(work.store, destination)
+        with anchored(work, destination):
+            yield settle(work.store, destination)
     finally:
         destination.lease.release()
 

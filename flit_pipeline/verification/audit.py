@@ -16,16 +16,17 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from flit_pipeline.ledger import digests
-from flit_pipeline.ledger.anchor import Anchor
-from flit_pipeline.ledger.chain import Chain, Entry
+from flit_pipeline.ledger.anchor import DESTINATION, Anchor
+from flit_pipeline.ledger.chain import RENEWED, TAKEN, Chain, Entry
 from flit_pipeline.ledger.digests import TRACKED, Facet
-from flit_pipeline.ledger.store import RENEWED, Store
+from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import audit, batch, intent
 from flit_pipeline.results import Audited
 from flit_pipeline.verification.audit_records import record_breaks
 
 PAGE = 2_000
 ALL_COLUMNS = ("ord", *digests.SENT_COLUMNS, "seen")
+OP, ID, SEEN = (ALL_COLUMNS.index(name) for name in ("op", "dest_id", "seen"))
 BATCH_KINDS = (digests.SENT, *digests.DECIDED.values())
 
 
@@ -37,6 +38,7 @@ class Told:
     rows: dict[str, dict[str, tuple[Entry, Facet]]] = field(default_factory=dict)
     gone: dict[str, Entry] = field(default_factory=dict)
     records: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
+    taken: bool = False
 
 
 def verify(store: Store, anchors: Mapping[str, Anchor | None]) -> Audited:
@@ -74,15 +76,16 @@ def _chain(connection: Connection, chain: Chain, anchors: Mapping[str, Anchor | 
         _sort(entry, told)
     result.counts["entries"] = expected - 1
     for place, anchor in anchors.items():
-        _anchored(chain, place, anchor, at, expected - 1, result)
+        needed = told.taken if place == DESTINATION else expected > len(digests.MADE) + 1
+        _anchored(chain, place, anchor or needed, at, expected - 1, result)
     return told
 
 
 def _anchored(
-    chain: Chain, place: str, anchor: Anchor | None, at: Mapping[int, str], last: int, result: Audited
+    chain: Chain, place: str, anchor: Anchor | bool, at: Mapping[int, str], last: int, result: Audited
 ) -> None:
-    if anchor is None:
-        if last > len(digests.MADE):
+    if isinstance(anchor, bool):
+        if anchor:
             result.broken(None, "anchor", f"there is none in {place}: entries cut off at the end would not be missed")
     elif anchor.ledger != chain.ledger:
         result.broken(None, "anchor", f"the one in {place} belongs to ledger {anchor.ledger}")
@@ -96,8 +99,11 @@ def _sort(entry: Entry, told: Told) -> None:
     if entry.kind in BATCH_KINDS:
         told.batches[entry.subject, entry.kind != digests.SENT] = entry
     elif entry.kind in (digests.KEPT, digests.SAME):
-        route, ref = entry.subject.split("/")[1:3]
-        told.records.setdefault((route, ref), []).append(entry)
+        _, *place, window = entry.subject.split("/")
+        if len(place) == 2 and window.isdecimal():  # else its MAC does not hold either, which is told
+            told.records.setdefault((place[0], place[1]), []).append(entry)
+    elif entry.kind == TAKEN:
+        told.taken = True
     elif entry.kind in TRACKED:
         facet = TRACKED[entry.kind]
         if facet.gone:
@@ -134,12 +140,14 @@ def _batch(head: Mapping[str, Any], intents: Sequence[Sequence[Any]], told: Told
         result.broken(sent.seq, sent.kind, f"{name} or one of its {len(intents)} intents is not as it was sent")
     if decided is None:
         untouched = head["state"] == "sent" and not head["decided_by"] and head["millis"] is None
-        if not untouched or any(row[-1] is not None for row in intents):
+        if not untouched or any(
+            row[SEEN] is not None or (row[OP] == "create" and row[ID] is not None) for row in intents
+        ):
             seq = sent.seq if sent else None
             result.broken(seq, digests.SENT, f"{name} is {head['state']} or was read back, and no entry tells of it")
     elif digests.DECIDED.get(str(head["state"])) != decided.kind:
         result.broken(decided.seq, decided.kind, f"{name} is {head['state']} in the ledger")
-    elif decided.digest != digests.decided(head, ((row[0], row[-4], row[-1]) for row in intents)):
+    elif decided.digest != digests.decided(head, ((row[0], row[ID], row[SEEN]) for row in intents)):
         result.broken(decided.seq, decided.kind, f"how {name} was decided, an id or a seen image is not as it was")
 
 

@@ -6,6 +6,7 @@ FENCE_FIELD = "x_fence_id"
 KEY = "x_flit_key"
 LEASE_PARAMETER = "flit.lease"
 LEDGER_PARAMETER = "flit.ledger"
+AUDIT_PARAMETER = "flit.audit"
 
 
 def slot(model: str) -> str:
