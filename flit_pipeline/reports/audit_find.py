@@ -112,7 +112,7 @@ def _records(connection: Connection, places: Iterable[Place]) -> list[Names]:
 
 def _writes(work: Workspace, connection: Connection, places: set[Place], *, with_key: bool = False) -> list[Names]:
     """Every intent for the records, in the order of their sending, with how it ended and what covered it."""
-    seqs = dict(connection.execute(select(audit.c.subject, audit.c.seq).where(audit.c.kind == digests.SENT)).tuples())
+    seqs = dict(connection.execute(select(audit.c.subject, audit.c.seq).where(audit.c.kind == digests.SENT)).tuples().all())
     given = _approvals(connection)
     windows = {row.id: row for row in connection.execute(select(window))}
     found = []
@@ -138,7 +138,7 @@ def _is(table: Table, place: Place) -> ColumnElement[bool]:
 
 def _approvals(connection: Connection) -> list[tuple[int, Names]]:
     """(entry that told of it, approval), in the order of the chain."""
-    seqs = dict(connection.execute(select(audit.c.subject, audit.c.seq).where(audit.c.kind == GIVEN)).tuples())
+    seqs = dict(connection.execute(select(audit.c.subject, audit.c.seq).where(audit.c.kind == GIVEN)).tuples().all())
     names = {"id": "id", "scope": "scope", "at": "at", "by": "typed_name", "os_user": "os_user", "spec": "spec_hash"}
     rows = connection.execute(select(approval)).mappings()
     found = [(seqs.get(digests.subject(approval, (row["id"],)), 0), row) for row in rows]
