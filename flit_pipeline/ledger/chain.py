@@ -18,7 +18,7 @@ from flit_pipeline.ledger.tables import audit
 from flit_pipeline.privacy import Vault
 
 HEAD = "flit_audit_head"
-TAKEN, RELEASED = "lease taken", "lease released"
+TAKEN, RELEASED, LEFT = "lease taken", "lease released", "destination left"
 RENEWED = "anchor renewed"
 
 

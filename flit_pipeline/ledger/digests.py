@@ -1,6 +1,7 @@
 """What the digest of an audit entry is taken of: every column of the rows that the entry tells about.
 
     batch sent       the batch and all its intents as they stood before the call, sealed images included
+    batch aimed      of restorations: what was seen of the images that they go back to, until they are decided
     batch confirmed  how it was decided, ids and sealed seen images of all its intents
     batch void       the same
     others           a row of TRACKED, whole or the columns of its facet
@@ -21,8 +22,9 @@ from flit_pipeline.ledger.chain import News
 from flit_pipeline.ledger.tables import batch, intent, record
 
 SENT, CONFIRMED, VOID = "batch sent", "batch confirmed", "batch void"
+AIMED = "batch aimed"
 DECIDED = {"confirmed": CONFIRMED, "void": VOID}
-KEPT, SAME = "record kept", "record same"
+KEPT, SAME, LOST = "record kept", "record same", "record gone"
 
 DECIDING = ("state", "decided_by", "millis")
 """Columns of a batch that are written when it is decided."""
@@ -59,10 +61,19 @@ TRACKED = {
     "ledger made": Facet(tables.meta),
     "window opened": Facet(tables.window, without=CLOSING),
     "window closed": Facet(tables.window, columns=CLOSING),
+    "window reopened": Facet(tables.window, columns=CLOSING),
     "schema planned": Facet(tables.schema_object),
     "schema created": Facet(tables.schema_object),
     "schema removed": Facet(tables.schema_object, gone=True),
     "approval given": Facet(tables.approval),
+    "acceptance given": Facet(tables.acceptance),
+    "apps found": Facet(tables.meta),
+    "pair decided": Facet(tables.pair),
+    "pair taken back": Facet(tables.pair, gone=True),
+    "field kept": Facet(tables.kept),
+    "field given up": Facet(tables.kept, gone=True),
+    "side record due": Facet(tables.side_record),
+    "side record gone": Facet(tables.side_record, gone=True),
 }
 """Kind of an entry -> the row it tells of. Every row of these tables has one; its subject is the row's key."""
 
@@ -81,6 +92,11 @@ def sent(head: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> str:
 def decided(head: Mapping[str, Any], rows: Iterable[Sequence[Any]]) -> str:
     """Of a decided batch: how, and what its intents (DECIDED_COLUMNS) have become."""
     return _batch(head, ("uuid", *DECIDING), ((list(row[:2]), row[2:]) for row in rows))
+
+
+def aimed(rows: Iterable[Sequence[Any]]) -> str:
+    """Of what stands in ``seen`` of intents (DECIDED_COLUMNS) before their call."""
+    return _batch({}, (), (([row[0]], row[2:]) for row in rows))
 
 
 def _as_sent(row: Sequence[Any]) -> tuple[list[Any], Sequence[bytes | None]]:
@@ -154,6 +170,11 @@ def record_news(connection: Connection, kind: str, route: str, key_ref: str) -> 
     return News(kind, subject(record, (route, key_ref, row["window"])), record_state(row))
 
 
+def record_lost(route: str, key_ref: str) -> News:
+    """The entry for a record that leaves the crosswalk without a write: somebody else has deleted it."""
+    return News(LOST, subject(record, (route, key_ref, 0)))
+
+
 def subject(table: Table, key: Sequence[Any]) -> str:
     """How an entry names a row: its primary key, ``table/key/key``."""
     return "/".join([table.name, *map(str, key)])
@@ -162,12 +183,15 @@ def subject(table: Table, key: Sequence[Any]) -> str:
 def row_news(connection: Connection, kind: str, *key: Any) -> News:
     """The entry for a row of TRACKED, from what this transaction sees in it; ``key``: its primary key."""
     facet = TRACKED[kind]
-    name = subject(facet.table, key)
-    if facet.gone:
-        return News(kind, name)
     where = [column == value for column, value in zip(facet.table.primary_key, key, strict=True)]
-    row = connection.execute(select(facet.table).where(*where)).mappings().one()
-    return News(kind, name, facet.digest(dict(row)))
+    return news_of(kind, dict(connection.execute(select(facet.table).where(*where)).mappings().one()))
+
+
+def news_of(kind: str, row: Mapping[str, Any]) -> News:
+    """The entry for a row of TRACKED, from what was written: all its columns."""
+    facet = TRACKED[kind]
+    name = subject(facet.table, [row[column.name] for column in facet.table.primary_key])
+    return News(kind, name, "" if facet.gone else facet.digest(row))
 
 
 def _values(row: Mapping[str, Any], names: Sequence[str]) -> list[Any]:

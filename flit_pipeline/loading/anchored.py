@@ -11,13 +11,17 @@ from typing import Protocol
 from flit_pipeline.errors import RunAgain
 from flit_pipeline.ledger import anchor
 from flit_pipeline.ledger.anchor import DESTINATION, Anchor
-from flit_pipeline.ledger.chain import RELEASED, TAKEN, News
+from flit_pipeline.ledger.chain import LEFT, RELEASED, TAKEN, News
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.workspace import Workspace
 
 
 class Leased(Protocol):
     """The part of a lease that keeps the anchor."""
+
+    @property
+    def owned(self) -> bool:
+        """False once the destination was given back whole."""
 
     def anchored(self) -> str | None:
         """The anchor as it was last left there."""
@@ -49,7 +53,7 @@ def anchored(work: Workspace, destination: Anchored) -> Iterator[None]:
         yield
     finally:
         with suppress(RunAgain):  # the error that ended the work must not be hidden by another one
-            _leave(work.store, destination, News(RELEASED, identity))
+            _leave(work.store, destination, News(RELEASED if destination.lease.owned else LEFT, identity))
 
 
 def there(store: Store, destination: Anchored) -> Anchor | None:

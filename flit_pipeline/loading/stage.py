@@ -9,9 +9,11 @@ from typing import Protocol
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
-from flit_pipeline.loading import approval
+from flit_pipeline.loading import approval, apps
+from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.anchored import anchored
 from flit_pipeline.loading.loader import Loader, Row
+from flit_pipeline.loading.matching import adoption_of
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.resolve import Resolver
@@ -23,6 +25,10 @@ from flit_pipeline.workspace import Workspace
 
 class LeaseLike(Protocol):
     """The destination's lease."""
+
+    @property
+    def owned(self) -> bool:
+        """False once the destination was given back whole."""
 
     def claim(self, foreign_keys: int) -> None:
         """Bind the destination to the ledger."""
@@ -73,9 +79,14 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
     load together, in the order of their ``order`` columns. Raises NotApproved before anything is
-    written, whoever called.
+    written, whoever called; PreflightFailed where the destination has other apps than it was prepared for. A model all
+    of whose routes depend on an app that is missing gets nothing.
     """
     approval.require(work, destination, "full")
+    apps.require_same(work, destination)
+    routes = list(work.migration.routes_of(model))
+    if not routes:
+        return []
     window = windows.current(work.store)
     plan = destination.plan(work.migration)
     if not plan.stands:
@@ -84,7 +95,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []
-    routes = list(work.migration.routes_of(model))
+    adoptions: dict[str, Adoption] = {}
     streams = [routes] if work.migration.models[model].one_stream else [[route] for route in routes]
     with writing(work, destination):
         for last in (False, True):
@@ -92,9 +103,12 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
                 names = {route.name for route in stream}
                 if last and not any(c.route in names and c.deferred for c in results):
                     continue
+                for route in stream if not last else ():
+                    if adoption := adoption_of(work, destination, route):
+                        adoptions[route.name] = adoption
                 loader = Loader(
                     work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
-                    files,
+                    files, adoptions,
                 )  # fmt: skip
                 counts = loader.load(_rows(work, stream), last=last)
                 if not last:

@@ -112,7 +112,9 @@ def _records(connection: Connection, places: Iterable[Place]) -> list[Names]:
 
 def _writes(work: Workspace, connection: Connection, places: set[Place], *, with_key: bool = False) -> list[Names]:
     """Every intent for the records, in the order of their sending, with how it ended and what covered it."""
-    seqs = dict(connection.execute(select(audit.c.subject, audit.c.seq).where(audit.c.kind == digests.SENT)).tuples().all())
+    seqs = dict(
+        connection.execute(select(audit.c.subject, audit.c.seq).where(audit.c.kind == digests.SENT)).tuples().all()
+    )
     given = _approvals(connection)
     windows = {row.id: row for row in connection.execute(select(window))}
     found = []

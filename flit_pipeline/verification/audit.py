@@ -5,8 +5,8 @@
     rows      approvals, windows, schema, identity of the ledger: as written, none more, none less
     records   the crosswalk: what the confirmed batches, in their order, have made of it             (audit_records)
 
-Nothing is opened or repaired. Not covered, because each run makes them anew: reading cursors, quarantine, findings,
-lineage, the pool of fences.
+Nothing is opened or repaired. Not covered, because each run makes them anew: reading cursors, steps and changes of
+a window, quarantine, findings, lineage, the pool of fences; and the marks of records (marks.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from flit_pipeline.ledger import digests
 from flit_pipeline.ledger.anchor import DESTINATION, Anchor
-from flit_pipeline.ledger.chain import RENEWED, TAKEN, Chain, Entry
+from flit_pipeline.ledger.chain import LEFT, RENEWED, TAKEN, Chain, Entry
 from flit_pipeline.ledger.digests import TRACKED, Facet
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import audit, batch, intent
@@ -38,6 +38,7 @@ class Told:
     rows: dict[str, dict[str, tuple[Entry, Facet]]] = field(default_factory=dict)
     gone: dict[str, Entry] = field(default_factory=dict)
     records: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
+    aimed: dict[str, Entry] = field(default_factory=dict)
     taken: bool = False
 
 
@@ -98,12 +99,14 @@ def _anchored(
 def _sort(entry: Entry, told: Told) -> None:
     if entry.kind in BATCH_KINDS:
         told.batches[entry.subject, entry.kind != digests.SENT] = entry
-    elif entry.kind in (digests.KEPT, digests.SAME):
+    elif entry.kind == digests.AIMED:
+        told.aimed[entry.subject] = entry
+    elif entry.kind in (digests.KEPT, digests.SAME, digests.LOST):
         _, *place, window = entry.subject.split("/")
         if len(place) == 2 and window.isdecimal():  # else its MAC does not hold either, which is told
             told.records.setdefault((place[0], place[1]), []).append(entry)
-    elif entry.kind == TAKEN:
-        told.taken = True
+    elif entry.kind in (TAKEN, LEFT):
+        told.taken = entry.kind == TAKEN
     elif entry.kind in TRACKED:
         facet = TRACKED[entry.kind]
         if facet.gone:
@@ -140,9 +143,10 @@ def _batch(head: Mapping[str, Any], intents: Sequence[Sequence[Any]], told: Told
         result.broken(sent.seq, sent.kind, f"{name} or one of its {len(intents)} intents is not as it was sent")
     if decided is None:
         untouched = head["state"] == "sent" and not head["decided_by"] and head["millis"] is None
-        if not untouched or any(
-            row[SEEN] is not None or (row[OP] == "create" and row[ID] is not None) for row in intents
-        ):
+        aimed = told.aimed.get(str(head["uuid"]))
+        seen = ((row[0], row[ID], row[SEEN]) for row in intents)
+        as_aimed = digests.aimed(seen) == aimed.digest if aimed else all(row[SEEN] is None for row in intents)
+        if not untouched or not as_aimed or any(row[OP] == "create" and row[ID] is not None for row in intents):
             seq = sent.seq if sent else None
             result.broken(seq, digests.SENT, f"{name} is {head['state']} or was read back, and no entry tells of it")
     elif digests.DECIDED.get(str(head["state"])) != decided.kind:

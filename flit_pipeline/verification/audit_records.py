@@ -120,11 +120,14 @@ def _replayed(
 
 
 def _written(state: State | None, row: _Write) -> State | None:
-    if row.op == "delete":
+    if row.op in ("delete", "release"):
         return None
-    if state is None or row.op == "create":
-        origin = "adopted" if row.op == "adopt" else "created"
-        return State(row.model, row.dest_id, origin, row.sent_hash, origin, row.window, row.batch, row.batch, row.ord)
+    if row.op in ("create", "adopt") or state is None:
+        adopted = row.op == "adopt"
+        return State(
+            row.model, row.dest_id, "adopted" if adopted else "created", row.sent_hash,
+            "updated" if adopted else "created", row.window, row.batch, row.batch, row.ord,
+        )  # fmt: skip
     stays = state.window == row.window and state.outcome in STAYS
     return State(
         state.model, state.dest_id, state.origin, row.sent_hash, state.outcome if stays else "updated", row.window,
@@ -133,7 +136,7 @@ def _written(state: State | None, row: _Write) -> State | None:
 
 
 def _told(state: State | None, entry: Entry) -> State | None:
-    if state is None:
+    if state is None or entry.kind == digests.LOST:
         return None
     if entry.kind == digests.SAME:
         return replace(state, sent_hash=None, told=entry)
