@@ -149,13 +149,27 @@ def standing(connection: Connection) -> Iterator[News]:
         yield News(SENT, head["uuid"], sent(head, intents(connection, head["uuid"], SENT_COLUMNS)))
         if head["state"] in DECIDED:
             yield deciding(connection, head["uuid"])
-    for kind, table in (("approval given", tables.approval), ("window opened", tables.window)):
-        for (key,) in connection.execute(select(table.c.id).order_by(table.c.id)).all():
-            yield row_news(connection, kind, key)
-    for (key,) in connection.execute(select(tables.window.c.id).where(tables.window.c.state == "closed")).all():
-        yield row_news(connection, "window closed", key)
-    for row in connection.execute(select(tables.schema_object)).all():
-        yield row_news(connection, f"schema {row.state}", row.model, row.name)
+            continue
+        seen = intents(connection, head["uuid"], DECIDED_COLUMNS)
+        if any(row[2] is not None for row in seen):
+            yield News(AIMED, head["uuid"], aimed(seen))
+    for kind in (
+        "window opened",
+        "approval given",
+        "acceptance given",
+        "pair decided",
+        "field kept",
+        "side record due",
+    ):
+        for row in connection.execute(select(TRACKED[kind].table)).mappings().all():
+            yield news_of(kind, dict(row))
+    for row in connection.execute(select(tables.window).where(tables.window.c.state == "closed")).mappings().all():
+        yield news_of("window closed", dict(row))
+    for row in connection.execute(select(tables.schema_object)).mappings().all():
+        yield news_of(f"schema {row['state']}", dict(row))
+    rest = tables.meta.c.name.not_in((*MADE, "version"))
+    for row in connection.execute(select(tables.meta).where(rest)).mappings().all():
+        yield news_of("apps found", dict(row))
 
 
 def record_state(row: Mapping[str, Any]) -> str:

@@ -1,18 +1,33 @@
 """A ledger that holds one of everything the audit chain tells of, and its anchor."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
-from flit_pipeline.ledger import approvals, batches, fences, records, windows
+from flit_pipeline.ledger import approvals, batches, fences, history, pairs, records, windows
 from flit_pipeline.ledger.anchor import HOME, AnchorFile
 from flit_pipeline.ledger.approvals import Accepted
 from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.ledger.tables import approval, audit, batch, intent, meta, record, schema_object, window
+from flit_pipeline.ledger.tables import (
+    acceptance,
+    approval,
+    audit,
+    batch,
+    intent,
+    kept,
+    meta,
+    pair,
+    record,
+    schema_object,
+    side_record,
+    window,
+)
+from flit_pipeline.loading import apps
 from flit_pipeline.privacy import Vault
 from flit_pipeline.results import Audited, Written
 from flit_pipeline.verification.audit import verify
@@ -21,7 +36,20 @@ MODEL, ROUTE = "res.partner", "patient"
 VAULT = Vault("5a" * 32)
 COVERED: dict[Table, tuple[str, ...]] = {
     table: tuple(c.name for c in table.columns if (table.name, c.name) != ("record", "mark"))
-    for table in (audit, batch, intent, record, window, schema_object, approval, meta)
+    for table in (
+        audit,
+        batch,
+        intent,
+        record,
+        window,
+        schema_object,
+        approval,
+        meta,
+        acceptance,
+        pair,
+        kept,
+        side_record,
+    )
 }
 """Every column that is vouched for; the mark of a record only saves a second look at the destination."""
 
@@ -61,7 +89,16 @@ def lived_in(store: Store) -> None:
     """One of everything: windows, approval, schema, batches confirmed by reply and verdict, void and open, kept edits."""
     accepted = Accepted("ab" * 32, {"file: a": "1"}, "odoo/uuid/db", "cd" * 32, {"res.partner.name": {"type": "char"}})
     approvals.add(store, "schema", accepted, "Ayşe Onaylayan", "ayse")
-    approvals.add(store, "full", accepted, "Ayşe Onaylayan", "ayse")
+    chosen = [(ROUTE, store.vault.ref(f"dr_dentes/patient/patient/{n}"), 1000 + n) for n in range(40, 43)]
+
+    def also(connection: Connection) -> None:
+        pairs.confirm(connection, store, "odoo/uuid/db", chosen[:1], "Ayşe Onaylayan")
+        pairs.confirm(connection, store, "odoo/uuid/db", chosen[:2], "Ayşe Onaylayan")
+
+    full = replace(accepted, besides={"pairs": pairs.fingerprint(chosen[:2])})
+    approvals.add(store, "full", full, "Ayşe Onaylayan", "ayse", also)
+    pairs.strike(store, "odoo/uuid/db", chosen[2:], "Ayşe Onaylayan")
+    apps.keep(store, {"calendar"})
     with store.write() as connection:
         row = {"model": MODEL, "name": "x_a", "state": "created"}
         connection.execute(insert(schema_object), [row, {**row, "name": "x_b", "state": "planned"}])
@@ -84,6 +121,26 @@ def lived_in(store: Store) -> None:
     with store.write() as connection:
         records.keep(connection, store, ROUTE, keys(store, 1, 4)[0][1], f"{3:032d}", second)
     sent(store, second, 6, "create", 3, start=6)
+    adopted = [replace(one, kept=("email", "phone")) for one in intents_of(store, "adopt", 7, 2, start=40)]
+    fences.add(store, [7, 8, 9, 10])
+    batches.confirm(store, batches.begin(store, second, MODEL, ROUTE, 7, adopted), written(2, start=40), "reply")
+    changed = [replace(intents_of(store, "update", 8, 1, start=40)[0], before={"phone": "1"})]
+    batches.confirm(store, batches.begin(store, second, MODEL, ROUTE, 8, changed), written(1, start=40), "reply")
+    rolled_back(store)
+
+
+def rolled_back(store: Store) -> None:
+    """Part of a rollback: a record released, one deleted, one lost; a restoration is still on its way."""
+    third = history.begin(store, "since 1", "ab" * 32)
+    history.add_sides(store, [("res.users", 5, MODEL, 1004), ("res.users", 6, MODEL, 1005), ("res.users", 7, MODEL, 9)])
+    history.drop_sides(store, [("res.users", 5)])
+    gone = [*intents_of(store, "release", 9, 1, start=41), *intents_of(store, "delete", 9, 1, start=5)]
+    done = [Written(0, 1041, {}), Written(1, 1005, {})]
+    batches.confirm(store, batches.begin(store, third, MODEL, ROUTE, 9, gone), done, "reply")
+    back = [replace(one, seen={"note": "<p>was</p>"}) for one in intents_of(store, "restore", 10, 2, start=0)]
+    batches.begin(store, third, MODEL, ROUTE, 10, back)
+    history.finish(store, third, [(ROUTE, keys(store, 1, 2)[0][1])], whole=False)
+    windows.open_window(store, "inventory", "2026-11-03T05:00:00Z", "ab" * 32)
 
 
 def judged(store: Store) -> Audited:
