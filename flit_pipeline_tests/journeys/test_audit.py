@@ -114,7 +114,8 @@ def test_with_values_it_shows_what_stood_there_before(loaded: PracticeRun) -> No
     csv.field_size_limit(1 << 24)
     with out.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["op"] == "update" and row["route"] == "patient"]
-    [row] = [row for row in rows if "Yeni" in row["after"]]
+    updated = f"dr_dentes/patient/patient/{list(source_rows(loaded, 'patient'))[1]['patient_id']}"
+    [row] = [row for row in rows if "Yeni" in row["after"] and row["key"] == updated]
     assert row["key"].startswith("dr_dentes/patient/patient/")
     assert set(json.loads(row["before"])) == set(json.loads(row["fields"]))
     assert "Yeni" not in row["before"]
