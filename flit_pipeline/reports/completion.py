@@ -65,8 +65,8 @@ def sections(
     back = facts["rollback"]
     if back:
         ended = "and was read back" if back["holds"] else "and does not hold: run it again"
-        said = f"{back['scope']}: {back['deleted']:,} deleted, {back['restored']:,} restored, {back['released']:,} released"
-        yield Section("Rolled back", (f"{said}, {ended}.",))
+        said = ", ".join(f"{back[name]:,} {name}" for name in ("deleted", "restored", "released"))
+        yield Section("Rolled back", (f"{back['scope']}: {said}, {ended}.",))
     yield _support(facts)
 
 
@@ -113,8 +113,8 @@ def _fidelity(facts: Facts) -> Iterator[Section]:
         yield Section("Fidelity", ("Not yet verified.",))
         return
     line = (
-        f"Every mapped cell of every record is in exactly one class; the denominator is all {cells['denominator']:,} of "
-        "them. Sound are equal, equal_by_rule and both_empty."
+        f"Every mapped cell of every record is in exactly one class; the denominator is all {cells['denominator']:,} "
+        "of them. Sound are equal, equal_by_rule and both_empty."
     )
     yield Section("Fidelity", (line,), ("class", "cells"), list(cells["cells"].items()), (1,))
     rows = [(name, one["sound"], one["cells"]) for name, one in cells["routes"].items()]

@@ -55,8 +55,8 @@ def _findings(work: Workspace, path: Path, staff: Staff) -> str:
     book = Sheets()
     head = ("stage", "object or route", "source id or key", "rule", "column", "remedy")
     book.add("held", head, _held(work), widths=(12, 24, 40, 30, 24, 60))
-    head = ("severity", "object", "source id", "column", "finding")
-    book.add("findings", head, _noticed(work), widths=(12, 24, 30, 24, 40))
+    noticed = ("severity", "object", "source id", "column", "finding")
+    book.add("findings", noticed, _noticed(work), widths=(12, 24, 30, 24, 40))
     names = ("name", "email", "reason", "records", "remedy")
     book.add("unmatched owners", names, ([one[name] for name in names] for one in staff), widths=(30, 34, 24, 10, 60))
     return book.save(path).name
@@ -92,7 +92,8 @@ def _noticed(work: Workspace) -> Iterator[tuple[str, ...]]:
 
 def _ids(work: Workspace, source_object: str, refs: Iterable[str]) -> dict[str, str]:
     """Keyed hash -> the row's own id, as far as it is still staged."""
-    wanted, found = set(refs), {}
+    wanted = set(refs)
+    found: dict[str, str] = {}
     if work.staging.exists("state", source_object):
         for page in work.staging.batches("state", source_object, columns=["_id", "_row_ref"]):
             found |= {row["_row_ref"]: str(row["_id"]) for row in page.to_pylist() if row["_row_ref"] in wanted}

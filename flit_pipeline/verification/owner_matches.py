@@ -53,13 +53,13 @@ def match_owners(work: Workspace, destination: Destination) -> dict[str, int]:
             "records": concerned.get(email, 0) if email else 0,
         })  # fmt: skip
     work.staging.write(pa.Table.from_pylist(found, schema=OWNERS), *ROOM)
-    return dict(Counter(row["reason"] for row in found))
+    return dict(Counter(str(row["reason"]) for row in found))
 
 
 def unmatched(work: Workspace) -> list[dict[str, Any]]:
     """The list without those that are matched, the most concerned first. Raises RunAgain before `handover` made it."""
     rows = work.staging.read(*ROOM).to_pylist()
-    left = [{**row, "remedy": REMEDY[row["reason"]]} for row in rows if row["reason"] != MATCHED]
+    left: list[dict[str, Any]] = [{**row, "remedy": REMEDY[row["reason"]]} for row in rows if row["reason"] != MATCHED]
     return sorted(left, key=lambda row: (-row["records"], row["reason"], row["name"]))
 
 
