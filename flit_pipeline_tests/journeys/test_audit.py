@@ -199,3 +199,20 @@ def test_a_ledger_that_is_gone_is_not_begun_anew(loaded: PracticeRun, tmp_path: 
         for path in kept.iterdir():
             shutil.move(path, loaded.home / MIGRATION / path.name)
     loaded.flit(*VERIFY, "--live").ok()
+
+
+def test_a_rollback_is_in_the_chain_and_takes_its_anchor_along(tmp_path: Path) -> None:
+    """Window by window, then whole: nothing is left to hold the chain against in the destination."""
+    with stand_in() as there, PracticeRun(tmp_path, there, Practice(patients=12)) as run:
+        for stage in ("prepare", "full", "reconcile"):
+            run.run(stage).ok()
+        for row in list(source_rows(run, "patient"))[:3]:
+            run.sandbox.edit("patient", str(row["patient_id"]), last_name="Yeni")
+        run.run("full").ok()
+        for options in (("--windows", "1"), ()):
+            run.flit("run", "rollback", MIGRATION, "--yes", *options, "--json").ok()
+            told = run.flit(*VERIFY, "--live", "--json").ok().last
+            assert told["breaks"] == [] and told["notes"] == []
+        assert told["counts"]["records"] == 0
+        assert there.sql("select key from ir_config_parameter where key like 'flit%'") == []
+        assert ("destination left",) in run.ledger("select kind from audit")
