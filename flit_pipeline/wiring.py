@@ -10,6 +10,7 @@ from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger import batches, refused, samples, windows
+from flit_pipeline.ledger.anchor import AnchorFile
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.mapping.keys import row_key
@@ -138,7 +139,8 @@ class Wiring:
         """Migration (with the routes for the destination as `prepare` found it), ledger and staging."""
         migration = self.migration(name)
         vault = Vault(self._settings.key())
-        store = Store(self._settings.ledger_url(name), vault, namespace=self._settings.namespace(name))
+        anchor = AnchorFile(self._settings.migration_home(name) / "audit.head", vault)
+        store = Store(self._settings.ledger_url(name), vault, self._settings.namespace(name), anchor)
         try:
             chosen = migration.for_destination(apps.kept(store))
             yield Workspace(chosen, store, Staging(self._settings.migration_home(name) / "staging", vault))

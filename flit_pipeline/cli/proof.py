@@ -19,14 +19,21 @@ from flit_pipeline.wiring import Wiring
 @environment_option
 @guarded
 def report(migration: str, out: Path) -> None:
-    """Write reconciliation, sample, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    """Write the documents of a MIGRATION into a folder: completion report, mapping, findings, what is rebuilt by hand.
+
+    They quote the practice: names of staff, ids of rows. The completion report stands there once `handover` was run.
+    """
+    from flit_pipeline.reports.documents import write_documents
     from flit_pipeline.reports.rebuild import HEADING, write_report
     from flit_pipeline.reports.sample import write_sample
+    from flit_pipeline.verification.owner_matches import ROOM, unmatched
 
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+        staff = unmatched(work) if work.staging.exists(*ROOM) else None
+        written += write_documents(work, out, wiring.reports(migration), staff)
         written += matches_into(wiring, work, out)
     with wiring.at(wiring.place_of_samples).workspace(migration) as work:
         written += write_sample(work, out)

@@ -151,6 +151,17 @@ schema_object = Table(
     Column("state", String(8), nullable=False),  # planned | created
 )  # fmt: skip
 
+audit = Table(
+    "audit", metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # from 1, without gaps
+    Column("at", String(32), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject", Text, nullable=False),  # uuid of a batch, key of a row, identity of a destination
+    Column("digest", String(64), nullable=False),
+    Column("mac", String(64), nullable=False),  # of this entry and the one before it
+)  # fmt: skip
+Index("audit_by_subject", audit.c.subject)
+
 approval = Table(
     "approval", metadata,
     Column("id", Integer, primary_key=True),

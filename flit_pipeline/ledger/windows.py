@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from flit_pipeline.errors import RunAgain
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import extract, window
 
@@ -102,6 +103,7 @@ def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
         values = {"kind": kind, "state": "open", "as_of": as_of, "spec_hash": spec_hash, "opened": now()}
         result = connection.execute(insert(window).values(values))
         identity = int(result.inserted_primary_key[0])  # type: ignore[index]
+        store.record(connection, row_news(connection, "window opened", identity))
     return Window(identity, kind, "open", as_of, spec_hash)
 
 
@@ -109,6 +111,7 @@ def close_window(store: Store, identity: int) -> None:
     """The window is done: read, loaded and accounted for."""
     with store.write() as connection:
         connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
+        store.record(connection, row_news(connection, "window closed", identity))
 
 
 def cursor(store: Store, identity: int, name: str) -> Cursor | None:

@@ -95,7 +95,7 @@ def accept(work: Workspace, proposal: Proposal, *, by: str, os_user: str) -> App
 
     def also(connection: Connection) -> None:
         if proposal.scope == "full":
-            confirm(connection, proposal.accepted.destination, proposal.pairs, name)
+            confirm(connection, work.store, proposal.accepted.destination, proposal.pairs, name)
 
     return approvals.add(work.store, proposal.scope, proposal.accepted, name, os_user, also)
 

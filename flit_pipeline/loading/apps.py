@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select
 
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import meta
 from flit_pipeline.present import present_apps
@@ -30,6 +31,7 @@ def keep(store: Store, found: set[str]) -> None:
     with store.write() as connection:
         connection.execute(delete(meta).where(meta.c.name == PRESENT))
         connection.execute(insert(meta).values(name=PRESENT, value=json.dumps(sorted(found))))
+        store.record(connection, row_news(connection, "apps found", PRESENT))
 
 
 def require_same(work: Workspace, destination: Destination) -> None:

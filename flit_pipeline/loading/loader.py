@@ -265,7 +265,7 @@ class Loader:
         ]  # fmt: skip
         with self._store.write() as connection:
             refused.put(connection, self._store, self._window, held)
-            records.keep(connection, route, row["key_ref"], known.sent_hash, self._window)
+            records.keep(connection, self._store, route, row["key_ref"], known.sent_hash, self._window)
         self.counts[route].conflict_kept += 1
 
     def _held(self, row: Row, image: dict[str, Any], rule: str) -> Refusal:

@@ -6,6 +6,7 @@ from sqlalchemy import delete, insert, select
 
 from flit_pipeline.destinations.base import SchemaPlan
 from flit_pipeline.errors import PreflightFailed
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.tables import schema_object
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.stage import Writable, writing
@@ -68,3 +69,5 @@ def _note(work: Workspace, pairs: list[tuple[str, str]], state: str) -> None:
                 delete(schema_object).where(schema_object.c.model == model, schema_object.c.name == name)
             )
         connection.execute(insert(schema_object), [{"model": m, "name": n, "state": state} for m, n in pairs])
+        news = (row_news(connection, f"schema {state}", *pair) for pair in dict.fromkeys(pairs))
+        work.store.record(connection, *news)

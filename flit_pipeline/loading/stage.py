@@ -11,6 +11,7 @@ from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.adoption import Adoption
+from flit_pipeline.loading.anchored import anchored
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.matching import adoption_of
 from flit_pipeline.loading.sender import settle, sweep
@@ -26,6 +27,10 @@ from flit_pipeline.workspace import Workspace
 class LeaseLike(Protocol):
     """The destination's lease."""
 
+    @property
+    def owned(self) -> bool:
+        """False once the destination was given back whole."""
+
     def claim(self, foreign_keys: int) -> None:
         """Bind the destination to the ledger."""
 
@@ -37,6 +42,12 @@ class LeaseLike(Protocol):
 
     def release(self) -> None:
         """Give it back."""
+
+    def anchored(self) -> str | None:
+        """The head of the audit chain as it was last left there."""
+
+    def anchor(self, text: str) -> None:
+        """Leave it there."""
 
 
 class Writable(Destination, Protocol):
@@ -58,7 +69,8 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
     destination.lease.claim(known)
     destination.lease.take()
     try:
-        yield settle(work.store, destination)
+        with anchored(work, destination):
+            yield settle(work.store, destination)
     finally:
         destination.lease.release()
 

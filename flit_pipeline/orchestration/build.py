@@ -7,6 +7,7 @@ import dagster as dg
 from flit_pipeline.errors import FlitError
 from flit_pipeline.orchestration.assets import APPROVAL, assets_of
 from flit_pipeline.orchestration.delta import delta_assets_of, delta_keys
+from flit_pipeline.orchestration.handover import handover_asset
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
@@ -33,6 +34,7 @@ def build_definitions(opener: Opener) -> dg.Definitions:
             *delta_assets_of(opener, migration),
             *proof_assets(opener, migration),
             rollback_asset(opener, migration),
+            handover_asset(opener, migration),
         ]
         of_stage = {stage: _job(migration, stage) for stage in STAGES}
         jobs += of_stage.values()
@@ -60,6 +62,7 @@ def _job(migration: Migration, stage: str) -> Any:
         "delta": [approval, *delta_keys(migration)],
         "reconcile": [key(name, "report", "reconciliation"), key(name, "report", "fidelity")],
         "fix_back": [approval, key(name, destination, "fix_back")],
+        "handover": [key(name, "report", "handover")],
         "rollback": [key(name, "report", "rollback")],
     }[stage]  # fmt: skip
     return dg.define_asset_job(

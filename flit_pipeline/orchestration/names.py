@@ -1,7 +1,8 @@
 """Names that assets, jobs and the command line share."""
 
 STAGES = (
-    "inventory", "prepare", "match", "dry_run", "sample", "full", "delta", "reconcile", "fix_back", "rollback",
+    "inventory", "prepare", "match", "dry_run", "sample", "full", "delta", "reconcile", "fix_back", "handover",
+    "rollback",
 )  # fmt: skip
 """Stages in their order; each is a Dagster job of every migration."""
 
