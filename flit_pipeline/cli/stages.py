@@ -2,10 +2,12 @@
 
 import json
 import sys
+from typing import Any
 
 import click
 
 from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.cli.rollback import confirmed, only_for_rollback, rollback_options
 from flit_pipeline.errors import SpecError
 from flit_pipeline.orchestration.names import ACCEPT_TAG, STAGES
 from flit_pipeline.settings import Settings
@@ -36,8 +38,11 @@ def check(migration: str | None, live: bool) -> None:
         )
         if live:
             with wiring.workspace(name) as work, wiring.destination(work) as destination:
-                problems += [f"{name}: {line}" for line in destination.preflight(found)]
-                for line in destination.plan(found).lines:
+                here, decisions = wiring.for_live(destination, found)
+                problems += [f"{name}: {line}" for line in destination.preflight(here)]
+                for line in decisions:
+                    click.echo(f"{name}: {line}")
+                for line in destination.plan(here).lines:
                     click.echo(f"{name}: to prepare: {line}")
     if problems:
         raise SpecError(problems)
@@ -61,10 +66,12 @@ def read_accepted(_context: click.Context, _parameter: click.Parameter, given: t
     help="delta: so many rows of an object may be gone from the source (as the refusal told; repeatable).",
 )  # fmt: skip
 @practice_option
+@rollback_options
 @json_option
 @guarded
-def run(stage: str, migration: str, window: str | None, accepted: str, as_json: bool) -> None:
+def run(stage: str, migration: str, window: str | None, accepted: str, as_json: bool, **asked: Any) -> None:
     """Run a STAGE of a MIGRATION; a stage that was cut short continues where it stopped."""
+    only_for_rollback(stage, asked)
     from flit_pipeline.definitions import build_definitions
     from flit_pipeline.orchestration.border import only_run
     from flit_pipeline.orchestration.home import instance
@@ -78,6 +85,7 @@ def run(stage: str, migration: str, window: str | None, accepted: str, as_json: 
     wiring = Wiring(settings)
     spec = wiring.chosen(migration)
     settings.key()
+    config = confirmed(wiring, migration, asked) if stage == "rollback" else None
     dagster_instance = instance(settings.home, settings.environment)
     with only_run(wiring.alive(), migration):
         for run_id in end_dead_runs(dagster_instance, wiring.alive()):
@@ -86,7 +94,7 @@ def run(stage: str, migration: str, window: str | None, accepted: str, as_json: 
             window = choose_window(wiring, dagster_instance, migration, window)
             to_stderr(f"window {window}")
         result = run_stage(
-            build_definitions(wiring), dagster_instance, migration, stage, window=window,
+            build_definitions(wiring), dagster_instance, migration, stage, config=config, window=window,
             tags={ACCEPT_TAG: accepted} if accepted else None,
         )  # fmt: skip
     for text in result.failures:

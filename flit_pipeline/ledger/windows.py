@@ -79,6 +79,12 @@ def current(store: Store) -> Window:
     return window_of(row)
 
 
+def first(store: Store) -> str:
+    """When the first window was opened, by this machine's clock (UTC ISO); '' before that."""
+    with store.read() as connection:
+        return str(connection.execute(select(window.c.opened).order_by(window.c.id).limit(1)).scalar() or "")
+
+
 def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
     """Begin a window. The caller has made sure that none is open."""
     with store.write() as connection:

@@ -11,6 +11,8 @@ from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.orchestration.pickup import pickup_sensor
+from flit_pipeline.orchestration.proof import proof_assets
+from flit_pipeline.orchestration.rollback import rollback_asset
 from flit_pipeline.specs.migration import Migration
 
 
@@ -25,7 +27,12 @@ def build_definitions(opener: Opener) -> dg.Definitions:
         except FlitError as error:
             assets.append(_broken(name, str(error)))
             continue
-        assets += [*assets_of(opener, migration), *delta_assets_of(opener, migration)]
+        assets += [
+            *assets_of(opener, migration),
+            *delta_assets_of(opener, migration),
+            *proof_assets(opener, migration),
+            rollback_asset(opener, migration),
+        ]
         of_stage = {stage: _job(migration, stage) for stage in STAGES}
         jobs += of_stage.values()
         sensors.append(pickup_sensor(opener, migration, [of_stage["delta"], of_stage["reconcile"]]))
@@ -43,9 +50,13 @@ def _job(migration: Migration, stage: str) -> Any:
     selection = {
         "inventory": [*sources, key(name, "report", "inventory")],
         "prepare": [approval, key(name, destination, "schema")],
+        "match": [*sources, *mapped, key(name, "report", "matches")],
         "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
+        "dry_run": [*sources, *mapped, key(name, "report", "planned")],
         "delta": [approval, *delta_keys(migration)],
-        "reconcile": [key(name, "report", "reconciliation")],
+        "reconcile": [key(name, "report", "reconciliation"), key(name, "report", "fidelity")],
+        "fix_back": [approval, key(name, destination, "fix_back")],
+        "rollback": [key(name, "report", "rollback")],
     }[stage]
     return dg.define_asset_job(
         job_name(name, stage), selection=dg.AssetSelection.assets(*selection),

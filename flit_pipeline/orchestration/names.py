@@ -1,6 +1,6 @@
 """Names that assets, jobs and the command line share."""
 
-STAGES = ("inventory", "prepare", "full", "delta", "reconcile")
+STAGES = ("inventory", "prepare", "match", "dry_run", "full", "delta", "reconcile", "fix_back", "rollback")
 """Stages in their order; each is a Dagster job of every migration."""
 
 

@@ -60,6 +60,8 @@ class Cell(Strict):
 
     ``bad``: what a malformed value does: ``quarantine`` the row, or leave the cell ``empty`` with a finding.
     ``check``: a named rule of validation/rules.py (e.g. ``tckn``); it raises a finding, never loses the cell.
+    ``group``: rows with the same value belong together (a family account), and sums are made over them: where one of
+    them is held, each of the others gets a finding, for its sum is not the whole.
     """
 
     type: CellType = "text"
@@ -69,6 +71,7 @@ class Cell(Strict):
     values: list[str] = Field(default_factory=list)
     bad: Literal["quarantine", "empty"] = "quarantine"
     check: str | None = None
+    group: Switch = False
 
 
 class Derived(Strict):
