@@ -5,8 +5,11 @@ down here from those rows, not from anything the program says.
 """
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,7 @@ class Story:
     mails: list[Any] = field(default_factory=list)
     over: list[Ended] = field(default_factory=list)
     final: Ended | None = None
+    first_rows: Snapshot = field(default_factory=dict)
     before: Snapshot = field(default_factory=dict)
     card: Row = field(default_factory=dict)
     visit: Row = field(default_factory=dict)
@@ -98,18 +102,44 @@ class Story:
         lines = self.reports[number]["listed"]
         return {(one["object"], one["rule"], one["column"], one["rows"]) for one in lines if one["stage"] == stage}
 
+    def parts(self, number: int, name: str) -> dict[str, int]:
+        """Classes of an identity of a window."""
+        return dict(next(one["parts"] for one in self.reports[number]["identities"] if one["name"] == name))
 
-def told(odoo: OdooUnderTest, folder: Path) -> Story:
-    """The whole story. The caller stops the sandbox."""
+    def held(self, number: int) -> Counter[tuple[str, str]]:
+        """(object or route, rule) -> rows listed in the report of the full load (0) or of a window."""
+        found: Counter[tuple[str, str]] = Counter()
+        for line in self.reports[number]["held" if number == 0 else "listed"]:
+            found[line["object"], line["rule"]] += line["rows"]
+        return found
+
+    def removed(self, route: str) -> set[str]:
+        """Ids that users of the CRM took away, and what may not be hung on them."""
+        if route == "patient":
+            return {self.who["crm_merged"]}
+        return {self.who["crm_deleted_note"], LATE["note_id"]} if route == "clinical_note" else set()
+
+    def broken_gone(self, name: str, gone: set[str]) -> int:
+        """Rows that vanished and were never in the state: no column takes them."""
+        return sum(1 for one in gone if "\x00" in "".join(map(str, self.first_rows[name][one].values())))
+
+
+@contextmanager
+def told(odoo: OdooUnderTest, folder: Path) -> Iterator[Story]:
+    """The whole story."""
     specs = changed_specs(folder / "specs", POLICIES)
-    run = PracticeRun(
-        folder / "run", odoo, Practice(patients=PATIENTS, seed=11), extra={"FLIT_SPECS": str(specs)}
-    ).__enter__()
-    run.run("prepare").ok()
-    run.run("full").ok()
+    practice = Practice(patients=PATIENTS, seed=11)
+    with PracticeRun(folder / "run", odoo, practice, extra={"FLIT_SPECS": str(specs)}) as run:
+        run.run("prepare").ok()
+        run.run("full").ok()
+        yield lived(run)
+
+
+def lived(run: PracticeRun) -> Story:
+    """Three windows, and what is asked for wrongly afterwards."""
     story = Story(run, chosen(run))
     story.mails = run.odoo.sql("select last_value, is_called from mail_mail_id_seq")
-    story.before = run.sandbox.snapshot()
+    story.before = story.first_rows = run.sandbox.snapshot()
     story.keep("reconciliation.json")
     first(story)
     second(story)
@@ -193,9 +223,13 @@ def second(story: Story) -> None:
     story.moved = run.sandbox.merge_cards(who["merged"], who["heir"])
     run.sandbox.edit("plan_line", who["item"], status="completed")
     run.odoo.call("mail.message", "unlink", ids=[record(run, "clinical_note", who["crm_deleted_note"], "id")["id"]])
+    story.seen["crm_heir"] = record(run, "patient", who["crm_heir"], "id")["id"]
+    moved = next(note for note in sorted(story.expected[-1]["clinical_note"]) if patient_of(run, note) ==
+                 who["crm_merged"])  # fmt: skip
     merge_in_odoo(run, who["crm_merged"], who["crm_heir"])
     run.sandbox.add("clinical_note", {**LATE, "patient_id": who["crm_merged"], "provider_id": "9001"})
     story.window(16.5)
+    story.seen["crm_into"] = record(run, "clinical_note", moved, "res_id")["res_id"]
     story.seen["gone"] = record(run, "patient", who["gone"], "active")
     story.seen["gone_visits"] = archived(run, "appointment", story.deleted["appointment"])
     story.seen["item"] = record(run, "plan_item_pending", who["item"], "active")
@@ -217,6 +251,22 @@ def third(story: Story) -> None:
     story.seen["back"] = record(run, "patient", who["gone"], "active")
     story.seen["back_visit"] = archived(run, "appointment", [str(visit["appointment_id"])])
     story.seen["quiet_note_after"] = record(run, "clinical_note", who["quiet_note"], "body")
+
+
+def patient_of(run: PracticeRun, note: str) -> Any:
+    """The card that a note hangs on, None where it is not there any more."""
+    row = run.sandbox.state.row("clinical_note", note)
+    return row["patient_id"] if row else None
+
+
+def minutes(moment: str) -> int:
+    """A moment of the ledger in minutes."""
+    return round(datetime.fromisoformat(moment).timestamp()) // 60
+
+
+def text(value: Any) -> str | None:
+    """A cell as the source's JSON writes it."""
+    return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def keys(run: PracticeRun) -> list[str]:
