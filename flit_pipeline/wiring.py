@@ -13,6 +13,7 @@ from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.mapping.keys import row_key
+from flit_pipeline.pipeline.pickup import told
 from flit_pipeline.privacy import Vault
 from flit_pipeline.settings import Settings, SourceAccess
 from flit_pipeline.sources.base import SourceReader
@@ -89,6 +90,7 @@ class Wiring:
         window = windows.latest(work.store, "full")
         return {
             "window": {"id": window.id, "state": window.state, "as_of": window.as_of} if window else None,
+            "pickup": told(work),
             "approvals": approval.state(work),
             "batches": batches.count_by_state(work.store),
             "held": refused.by_rule(work.store),

@@ -116,8 +116,8 @@ def _named(work: Workspace, parent: str, keys: Set[str]) -> set[str]:
 
 def _parents(work: Workspace, name: str) -> dict[str, str]:
     """Columns of an object that name a row of another: those called as its key."""
-    objects = {one: work.migration.source.objects[one] for one in work.migration.objects}
-    keys = {thing.key: one for one, thing in objects.items()}
+    objects = work.migration.source.objects
+    keys = {objects[one].key: one for one in work.migration.objects}
     return {column: keys[column] for column in objects[name].fields if keys.get(column, name) != name}
 
 

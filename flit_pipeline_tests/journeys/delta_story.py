@@ -170,7 +170,9 @@ def chosen(run: PracticeRun) -> dict[str, str]:
     for row in source_rows(run, "clinical_note"):
         if str(row["note_id"]) in ids["clinical_note"]:
             notes.setdefault(str(row["patient_id"]), []).append(str(row["note_id"]))
-    with_both = iter([one for one in free if one in mine and one in notes])
+    odd = planted(answer, "clinical_note")
+    torn = {str(row["patient_id"]) for row in source_rows(run, "clinical_note") if str(row["note_id"]) in odd}
+    with_both = iter([one for one in free if one in mine and one in notes and one not in torn])
     who = {name: next(with_both) for name in ("gone", "merged", "heir", "crm_merged", "crm_heir")}
     taken = set(who.values())
     plain = iter([one for one in sorted(ids["patient"] - planted(answer, "patient")) if one not in taken])
