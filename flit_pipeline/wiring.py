@@ -14,6 +14,7 @@ from flit_pipeline.ledger.anchor import AnchorFile
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.mapping.keys import row_key
+from flit_pipeline.pipeline.pickup import told
 from flit_pipeline.present import present_apps
 from flit_pipeline.privacy import Vault
 from flit_pipeline.settings import Settings, SourceAccess
@@ -110,6 +111,7 @@ class Wiring:
         return {
             "window": {"id": window.id, "state": window.state, "as_of": window.as_of, "kind": window.kind}
             if window else None,
+            "pickup": told(work),
             "approvals": approval.state(work),
             "sample": _sample(work),
             "batches": batches.count_by_state(work.store),

@@ -138,6 +138,11 @@ def status(migration: str, as_json: bool) -> None:
         return
     window = report["window"]
     click.echo(f"window: {window['state']} since {window['as_of']}" if window else "nothing was read yet")
+    for one in report["pickup"]["windows"]:
+        click.echo(f"delta window {one['key']}: {one['state']}, up to {one['ends']}")
+    if report["pickup"]["windows"]:
+        ends = report["pickup"]["ends"]
+        click.echo("the pickup is over" if report["pickup"]["over"] else f"the pickup goes on until {ends}")
     for one in report["approvals"]:
         still = "" if one["spec_unchanged"] else "; the spec has changed since"
         where = f"spec {one['spec']}, {one['destination']}"
