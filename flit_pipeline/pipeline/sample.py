@@ -19,7 +19,7 @@ from flit_pipeline.pipeline.closure import Keys, closed, images
 from flit_pipeline.pipeline.cover import pick
 from flit_pipeline.selection import FIELDS, RECORDS, ROUTES, SPEC, STATEMENT, Statement, room, statement
 from flit_pipeline.specs.sample_spec import Sample
-from flit_pipeline.specs.strata import VALUE, BoundStratum, strata
+from flit_pipeline.specs.strata import VALUE, BoundStratum
 from flit_pipeline.workspace import Workspace
 
 
@@ -80,7 +80,7 @@ def _values(
     elements: list[_Element] = []
     carried: dict[str, tuple[int, ...]] = dict.fromkeys(keys, ())
     held: Counter[int] = Counter()
-    for stratum in strata(work.migration.file, work.migration.source):
+    for stratum in work.migration.strata:
         columns = {name: work.migration.source.objects[name].columns for name in sorted(stratum.query.objects)}
         tables = {name: work.staging.read("valid", name, columns=wanted) for name, wanted in columns.items()}
         names = ", ".join(f'"{name}"' for name in [*route.route.key.from_, VALUE])

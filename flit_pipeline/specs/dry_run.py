@@ -15,7 +15,7 @@ from flit_pipeline.specs.context import Context, RouteLike
 from flit_pipeline.specs.migration_spec import FieldRule
 from flit_pipeline.specs.rules_routes import conditions
 from flit_pipeline.specs.source_spec import CellType, SourceObject
-from flit_pipeline.specs.strata import BoundStratum, strata
+from flit_pipeline.specs.strata import BoundStratum
 
 ARROW_TYPES: Mapping[CellType, pa.DataType] = {
     "text": pa.string(), "integer": pa.int64(), "decimal": pa.decimal128(18, 4), "date": pa.date32(),
@@ -34,7 +34,7 @@ def engine_problems(c: Context) -> Iterator[str]:
     with Engine({name: _empty(thing) for name, thing in c.source.objects.items()}) as engine:
         for route in c.routes.values():
             yield from _route_problems(c, engine, route)
-        for stratum in strata(c.file, c.source):
+        for stratum in c.strata:
             yield from _stratum_problems(c, engine, stratum)
 
 

@@ -6,9 +6,9 @@ import sqlglot
 from sqlglot import exp
 
 from flit_pipeline.specs.context import Context, listed
-from flit_pipeline.specs.lineage import DIALECT, Base, QueryProblem
+from flit_pipeline.specs.lineage import DIALECT, Base
 from flit_pipeline.specs.rules_coverage import expand_derived
-from flit_pipeline.specs.strata import VALUE, BoundStratum, bound
+from flit_pipeline.specs.strata import VALUE
 
 OPEN = ("practice", "technical")
 """Privacy of columns whose values are nobody's."""
@@ -28,39 +28,28 @@ def the_sample_has_a_route(c: Context) -> Iterator[str]:
 
 def strata_give_keys_and_values(c: Context) -> Iterator[str]:
     """A stratum says which record has which value, from objects that are read anyway."""
-    for name, found in _bound(c):
-        if isinstance(found, QueryProblem):
-            yield from (c.head.problem(("sample", "strata", name), text) for text in found.problems)
-            continue
-        route = c.routes.get(c.file.sample.route) if c.file.sample else None
-        wanted = [*route.route.key.from_, VALUE] if route is not None else []
+    route = c.routes.get(c.file.sample.route) if c.file.sample else None
+    wanted = [*route.route.key.from_, VALUE] if route is not None else []
+    read = {one for other in c.routes.values() for one in other.query.objects}
+    read |= {c.file.owners.object} if c.file.owners else set()
+    for found in c.strata:
+        where = ("sample", "strata", found.name)
         if route is not None and sorted(found.query.outputs) != sorted(wanted):
             text = f"must give the columns {', '.join(wanted)}; gives {', '.join(found.query.outputs)}"
-            yield c.head.problem(("sample", "strata", name), text)
-        read = {one for other in c.routes.values() for one in other.query.objects}
-        read |= {c.file.owners.object} if c.file.owners else set()
+            yield c.head.problem(where, text)
         for one in sorted(found.query.objects - read):
-            text = f"reads {one}, which no route reads; valid: {listed(sorted(read))}"
-            yield c.head.problem(("sample", "strata", name), text)
+            yield c.head.problem(where, f"reads {one}, which no route reads; valid: {listed(sorted(read))}")
 
 
 def public_values_are_nobodys(c: Context) -> Iterator[str]:
     """Public values are codes the source spec lists, columns of the practice, or words of the query itself."""
-    for name, found in _bound(c):
-        if isinstance(found, QueryProblem) or not found.stratum.public or _words_only(found.stratum.rows):
+    for found in c.strata:
+        if not found.stratum.public or _words_only(found.stratum.rows):
             continue
         bases = expand_derived(c.source, set(found.query.outputs.get(VALUE, ())))
         for one, column in sorted(base for base in bases if not _open(c, base)):
             text = f"public, and {VALUE} is made of {one}.{column}: its values may tell of a patient; write the words "
-            yield c.head.problem(("sample", "strata", name), text + "in a case, or leave public out")
-
-
-def _bound(c: Context) -> Iterator[tuple[str, BoundStratum | QueryProblem]]:
-    for name, stratum in c.file.sample.strata.items() if c.file.sample else ():
-        try:
-            yield name, bound(name, stratum, c.file, c.source)
-        except QueryProblem as error:
-            yield name, error
+            yield c.head.problem(("sample", "strata", found.name), text + "in a case, or leave public out")
 
 
 def _open(c: Context, base: Base) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flit_pipeline.specs.compose import at, with_views
-from flit_pipeline.specs.lineage import Query, bind
+from flit_pipeline.specs.lineage import Query, QueryProblem, bind
 from flit_pipeline.specs.migration_spec import MigrationFile
 from flit_pipeline.specs.sample_spec import Stratum
 from flit_pipeline.specs.source_spec import SourceSpec
@@ -26,13 +26,15 @@ class BoundStratum:
         return at(self.sql, as_of, zone)
 
 
-def bound(name: str, stratum: Stratum, file: MigrationFile, source: SourceSpec) -> BoundStratum:
-    """Bind one. Raises QueryProblem."""
+def bound(file: MigrationFile, source: SourceSpec) -> tuple[list[BoundStratum], list[tuple[str, str]]]:
+    """The strata of a sample that can be bound, and (stratum, problem) of those that cannot."""
     columns = {one: thing.columns for one, thing in source.objects.items()}
-    sql, front = with_views(stratum.rows.rstrip(";\n "), file.views)
-    return BoundStratum(name, stratum, sql, bind(sql, columns, front=front))
-
-
-def strata(file: MigrationFile, source: SourceSpec) -> list[BoundStratum]:
-    """All strata of a checked migration; [] where it has no sample."""
-    return [bound(name, one, file, source) for name, one in file.sample.strata.items()] if file.sample else []
+    found: list[BoundStratum] = []
+    problems: list[tuple[str, str]] = []
+    for name, stratum in file.sample.strata.items() if file.sample else ():
+        sql, front = with_views(stratum.rows.rstrip(";\n "), file.views)
+        try:
+            found.append(BoundStratum(name, stratum, sql, bind(sql, columns, front=front)))
+        except QueryProblem as error:
+            problems += [(name, text) for text in error.problems]
+    return found, problems
