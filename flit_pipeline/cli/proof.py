@@ -17,13 +17,18 @@ from flit_pipeline.wiring import Wiring
 @practice_option
 @guarded
 def report(migration: str, out: Path) -> None:
-    """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    """Write the reconciliation, the automations to rebuild by hand, and what a rollback left, into a folder.
+
+    They quote the practice.
+    """
     from flit_pipeline.reports.rebuild import HEADING, write_report
+    from flit_pipeline.reports.rollback import write_rollback
 
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+        written += write_rollback(work, out, wiring.reports(migration))
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")
     click.echo(f"written: {', '.join(written)}")

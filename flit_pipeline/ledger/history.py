@@ -14,6 +14,8 @@ from flit_pipeline.ledger.tables import batch, intent, lineage, quarantine, reco
 from flit_pipeline.ledger.windows import LOADING
 
 ROLLBACK = "rollback"
+BEFORE_LOADING = ("extract", "validate", "map")
+"""Stages whose held rows have nothing to do with the destination."""
 CHUNK = 500
 Key = tuple[str, str]
 """(route, key_ref) of a record."""
@@ -235,7 +237,7 @@ def finish(store: Store, identity: int, gone: Sequence[Key], *, whole: bool) -> 
             connection.execute(delete(record).where(record.c.route == route, record.c.key_ref == key_ref))
         if whole:
             connection.execute(delete(lineage))
-            connection.execute(delete(quarantine).where(quarantine.c.stage.in_(["load", "conflict"])))
+            connection.execute(delete(quarantine).where(quarantine.c.stage.not_in(BEFORE_LOADING)))
         connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
 
 
