@@ -117,6 +117,9 @@ def test_a_restored_record_is_what_a_later_load_must_compare_with(three: tuple[S
     assert known.sent_hash == older.sent_hash
     assert image.sent == {"street": "b", "body": "y"}
     assert image.seen == {"street": "b", "body": "<p>y</p>", "ref": False}
+    written(store, opened(store), "update", 1, {"street": "d", "body": "y"}, before={"street": "b"})
+    now = standing(store)[1]
+    assert history.images(store, [now])[now.key].seen["street"] == "d", "what a restoration read back outlived a write"
 
 
 @pytest.mark.parametrize("op", [DELETE, RELEASE])

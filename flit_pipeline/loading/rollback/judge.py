@@ -133,11 +133,12 @@ class Judge:
             return value
 
     def _look_around(self, model: str, ids: Sequence[int], fates: Fates) -> None:
-        """Records that something points at are left. What came along with ours is nobody else's."""
+        """Records that something of others points at are left. What came along with ours is nobody else's, and what
+        left records of ours point at is the plan's business."""
         undo = self._destination.undo
         for side in undo.sides(model, ids, self._made, fates.going):
             self._sides[side.model, side.dest_id] = (model, side)
-        going = ids_with(fates.going, fates.back, self._side_ids())
+        going = ids_with(fates.ours, self._side_ids())
         for dest_id, pointing in undo.references(model, ids, going).items():
             for fate in fates.at(model, dest_id):
                 if fate.action == DELETE:
