@@ -7,13 +7,14 @@ Each function is one transaction; between two of them the process may die at any
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
+from flit_pipeline.ledger import pairs
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, fence, intent, record
 from flit_pipeline.results import Command, Written
@@ -25,6 +26,8 @@ class Intent:
 
     ``op``: create, update or adopt; a rollback's restore (back to an earlier image; ``seen``: what was seen of that
     one), release (back to what was found, and no longer ours) or delete.
+    ``adopt``: an update of a record that nobody migrated; its ``before`` holds our key's field too, and ``kept`` names
+    the fields that are wanted and left as the CRM has them.
     """
 
     route: str
@@ -36,6 +39,7 @@ class Intent:
     dest_id: int | None = None
     before: dict[str, Any] | None = None
     seen: dict[str, Any] | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
     with store.write() as connection:
         connection.execute(insert(batch), head)
         connection.execute(insert(intent), rows)
+        pairs.keep(connection, [(i.route, i.key_ref, i.kept) for i in intents if i.op == "adopt"])
         free = (fence.c.id == fence_id) & (fence.c.state == "free")
         if connection.execute(update(fence).where(free).values(state="used")).rowcount != 1:
             raise _contradiction("a batch was about to be sent under a fence that is not free")
@@ -105,10 +110,12 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         created = [
             {
                 "route": intents[w.ord].route, "key_ref": intents[w.ord].key_ref, "model": head.model,
-                "dest_id": w.dest_id, "origin": "created", "sent_hash": intents[w.ord].sent_hash,
-                "outcome": "created", "first_batch": identity, "last_ord": w.ord, **common,
+                "dest_id": w.dest_id, "origin": origin, "sent_hash": intents[w.ord].sent_hash,
+                "outcome": outcome, "first_batch": identity, "last_ord": w.ord, **common,
             }
-            for w in done if intents[w.ord].op == "create"
+            for w in done
+            for op, origin, outcome in (("create", "created", "created"), ("adopt", "adopted", "updated"))
+            if intents[w.ord].op == op
         ]  # fmt: skip
         if created:
             connection.execute(insert(record), created)
@@ -135,6 +142,7 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 .values(sent_hash=bindparam("b_hash"), last_ord=bindparam("b_ord"), **common),
                 changed,
             )
+            pairs.given_up(connection, _written(connection, store, identity))
         let_go = [intents[w.ord] for w in done if intents[w.ord].op in ("delete", "release")]
         if let_go:
             connection.execute(
@@ -146,18 +154,26 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         )
 
 
+def _written(connection: Connection, store: Store, identity: str) -> Iterator[tuple[str, str, list[str]]]:
+    """(route, key_ref, fields) of a batch's updates."""
+    query = select(intent.c.route, intent.c.key_ref, intent.c.before).where(intent.c.batch == identity)
+    for row in connection.execute(query.where(intent.c.op == "update", intent.c.before.is_not(None))).all():
+        yield row.route, row.key_ref, list(store.vault.open(row.before))
+
+
 def _seen_before(
     connection: Connection, store: Store, identity: str
 ) -> Callable[[int, dict[str, Any]], dict[str, Any]]:
     """For updates: the seen image with the fields that were not written as they were seen before.
 
-    An edit that a user made in such a field would else pass for our own, and be written over one day.
+    An edit that a user made in such a field would else pass for our own, and be written over one day. Of an adopted
+    record nothing was seen before: what was not written counts as seen as wanted, so what the CRM holds is an edit.
     """
     last = intent.alias("last")
     query = (
         select(intent.c.ord, intent.c.op, intent.c.before, intent.c.seen.label("back_to"), last.c.seen)
-        .join(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
-        .join(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
+        .outerjoin(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
+        .outerjoin(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
         .where(intent.c.batch == identity, intent.c.before.is_not(None))
     )
     opened = {
@@ -212,6 +228,12 @@ def count_by_state(store: Store) -> dict[str, int]:
     with store.read() as connection:
         query = select(batch.c.state, batch.c.decided_by, func.count()).group_by(batch.c.state, batch.c.decided_by)
         return {f"{state}/{by}": count for state, by, count in connection.execute(query)}
+
+
+def count_of(store: Store, window: int) -> int:
+    """Batches of a window, whatever became of them."""
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).where(batch.c.window == window)).scalar_one())
 
 
 def key_of(store: Store, key_ref: str) -> str | None:

@@ -246,7 +246,9 @@ def add_sides(store: Store, rows: Sequence[tuple[str, int, str, int]]) -> None:
     names = ("model", "dest_id", "owner_model", "owner_id")
     with store.write() as connection:
         for model, dest_id, *_ in rows:
-            connection.execute(delete(side_record).where(side_record.c.model == model, side_record.c.dest_id == dest_id))
+            connection.execute(
+                delete(side_record).where(side_record.c.model == model, side_record.c.dest_id == dest_id)
+            )
         if rows:
             connection.execute(insert(side_record), [dict(zip(names, row, strict=True)) for row in rows])
 
@@ -262,7 +264,9 @@ def drop_sides(store: Store, rows: Sequence[tuple[str, int]]) -> None:
     """They are gone."""
     with store.write() as connection:
         for model, dest_id in rows:
-            connection.execute(delete(side_record).where(side_record.c.model == model, side_record.c.dest_id == dest_id))
+            connection.execute(
+                delete(side_record).where(side_record.c.model == model, side_record.c.dest_id == dest_id)
+            )
 
 
 def count(store: Store) -> dict[str, int]:

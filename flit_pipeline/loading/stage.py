@@ -9,8 +9,10 @@ from typing import Protocol
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
-from flit_pipeline.loading import approval
+from flit_pipeline.loading import approval, apps
+from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.loader import Loader, Row
+from flit_pipeline.loading.matching import adoption_of
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.resolve import Resolver
@@ -65,9 +67,14 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
     load together, in the order of their ``order`` columns. Raises NotApproved before anything is
-    written, whoever called.
+    written, whoever called; PreflightFailed where the destination has other apps than it was prepared for. A model all
+    of whose routes depend on an app that is missing gets nothing.
     """
     approval.require(work, destination, "full")
+    apps.require_same(work, destination)
+    routes = list(work.migration.routes_of(model))
+    if not routes:
+        return []
     window = windows.current(work.store)
     plan = destination.plan(work.migration)
     if not plan.stands:
@@ -76,7 +83,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []
-    routes = list(work.migration.routes_of(model))
+    adoptions: dict[str, Adoption] = {}
     streams = [routes] if work.migration.models[model].one_stream else [[route] for route in routes]
     with writing(work, destination):
         for last in (False, True):
@@ -84,9 +91,12 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
                 names = {route.name for route in stream}
                 if last and not any(c.route in names and c.deferred for c in results):
                     continue
+                for route in stream if not last else ():
+                    if adoption := adoption_of(work, destination, route):
+                        adoptions[route.name] = adoption
                 loader = Loader(
                     work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
-                    files,
+                    files, adoptions,
                 )  # fmt: skip
                 counts = loader.load(_rows(work, stream), last=last)
                 if not last:

@@ -75,5 +75,3 @@ def require_name(migration: str, typed: str) -> None:
 def rollback_config(migration: str, **config: Any) -> dict[str, Any]:
     """Run config of the job for the command line."""
     return {f"{migration}__report__rollback": {"config": config}}
-
-

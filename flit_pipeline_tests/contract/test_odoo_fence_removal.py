@@ -120,7 +120,9 @@ def test_the_verdict_finds_a_deletion_whose_reply_is_lost(
         proxy.swallow("/json/2/x_flit_write/web_save")
         with pytest.raises(OutcomeUnknown):
             shaky.send(PARTNER, fence, commands, ())
-        assert shaky.verdict(PARTNER, fence, commands, ()) == [Written(n, c.dest_id or 0, {}) for n, c in enumerate(commands)]
+        assert shaky.verdict(PARTNER, fence, commands, ()) == [
+            Written(n, c.dest_id or 0, {}) for n, c in enumerate(commands)
+        ]
         shaky.close()
     assert standing(odoo, commands) == []
 

@@ -147,7 +147,9 @@ class OdooUndo:
         if not rows:
             return []
         users = sorted({row["user_id"] for row in rows})
-        contacts = {row["id"]: row["partner_id"] for row in self._read("res.users", [["id", "in", users]], ["partner_id"])}
+        contacts = {
+            row["id"]: row["partner_id"] for row in self._read("res.users", [["id", "in", users]], ["partner_id"])
+        }
         leaving, found = {*ids, *going.get("mail.activity", ())}, []
         for model in sorted({row["res_model"] for row in rows}):
             documents = sorted({row["res_id"] for row in rows if row["res_model"] == model})
@@ -168,7 +170,9 @@ class OdooUndo:
         return found
 
     def _contacts(self, model: str, ids: Sequence[int]) -> list[Side]:
-        owners = {row["partner_id"]: row for row in self._read(model, [["id", "in", list(ids)]], ["partner_id", *_MADE])}
+        owners = {
+            row["partner_id"]: row for row in self._read(model, [["id", "in", list(ids)]], ["partner_id", *_MADE])
+        }
         rows = self._read("res.partner", [["id", "in", sorted(owners)]], list(_MADE))
         return [
             Side("res.partner", row["id"], owners[row["id"]]["id"]) for row in rows

@@ -126,5 +126,3 @@ def sealed_list(plan: Plan) -> pa.Table:
                 "by": names.get(int(who), who) if who.isdigit() else "", "dest_id": fate.row.dest_id,
             })  # fmt: skip
     return pa.Table.from_pylist(rows, schema=LIST)
-
-

@@ -132,7 +132,9 @@ def _nothing_else(plan: Plan, certificate: Certificate) -> None:
         if there > left:
             certificate.problems.append(f"{there} records of {model} carry a key of ours, {left} are listed as left")
         if known.get(model, 0) != listed[model]:
-            certificate.problems.append(f"{known.get(model, 0)} records of {model} in the ledger, {listed[model]} listed")
+            certificate.problems.append(
+                f"{known.get(model, 0)} records of {model} in the ledger, {listed[model]} listed"
+            )
 
 
 def _count(counts: dict[str, dict[str, int]], route: str, why: str) -> None:

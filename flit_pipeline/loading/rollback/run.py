@@ -1,7 +1,7 @@
 """A rollback from its first line to its last. Each step finds out anew what there is to do, so a kill costs nothing.
 
-    lease, verdicts of killed runs ▸ ledger against destination ▸ plan ▸ values back ▸ deletions, newest route first,
-    each page judged again just before it goes ▸ side records ▸ read back ▸ schema, settings ▸ crosswalk closed
+lease, verdicts of killed runs ▸ ledger against destination ▸ plan ▸ values back ▸ deletions, newest route first,
+each page judged again just before it goes ▸ side records ▸ read back ▸ schema, settings ▸ crosswalk closed
 """
 
 from collections.abc import Callable, Sequence

@@ -25,6 +25,9 @@ def clear_schema(work: Workspace, destination: Target, certificate: Certificate)
     with work.store.read() as connection:
         ours = [(row.model, row.name) for row in connection.execute(select(schema_object))]
     undo = destination.undo
-    for cleared in (undo.clear_schema(work.migration, ours, gone), undo.clear_settings(history.written_models(work.store))):
+    for cleared in (
+        undo.clear_schema(work.migration, ours, gone),
+        undo.clear_settings(history.written_models(work.store)),
+    ):
         certificate.removed += cleared.removed
         certificate.kept |= cleared.kept
