@@ -273,7 +273,7 @@ def count(store: Store) -> dict[str, int]:
     """Records of each model in the crosswalk."""
     with store.read() as connection:
         query = select(record.c.model, func.count()).group_by(record.c.model)
-        return {model: number for model, number in connection.execute(query)}
+        return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def _rows(store: Store, query: Select[Any]) -> Iterator[Any]:

@@ -64,8 +64,11 @@ def populate(run: PracticeRun) -> dict[str, list[int]]:
 
 @dataclass
 class Work:
-    """What people did to records of ours. ``touched``: (model, id) that must be left for it; ``made``: (model, id) of
-    records that they made; ``kinds``: how many edits of each kind there were."""
+    """What people did to records of ours.
+
+    ``touched``: (model, id) that must be left for it; ``made``: (model, id) of records that they made; ``kinds``: how
+    many edits of each kind there were; ``never_sent``: patients edited in a field that we never sent.
+    """
 
     touched: set[tuple[str, int]] = field(default_factory=set)
     made: set[tuple[str, int]] = field(default_factory=set)

@@ -9,9 +9,9 @@ from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger import batches, fences, history, records, windows
 from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading.rollback.fates import Fate
 from flit_pipeline.loading.rollback.scope import DELETE, RELEASE, RESTORE, Scope, scope_of
 from flit_pipeline.loading.rollback.undoer import item_of
-from flit_pipeline.loading.rollback.fates import Fate
 from flit_pipeline.results import Written
 from flit_pipeline.specs.migration import load
 from flit_pipeline.staging import Staging

@@ -121,7 +121,7 @@ class Fences:
     def _match(
         self, model: str, commands: Sequence[Command], made: Sequence[dict[str, Any]], fields: Sequence[str]
     ) -> list[Written]:
-        """Assign what stands to the commands: creates by their key, updates by their id; what was deleted stands not."""
+        """Assign what stands to the commands: creates by key, updates by id; what was deleted stands no longer."""
         by_key = {row[KEY]: row for row in made}
         updated = [c.dest_id for c in commands if c.dest_id is not None and not c.remove]
         removed = [c.dest_id for c in commands if c.remove]

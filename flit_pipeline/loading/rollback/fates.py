@@ -16,9 +16,12 @@ ACTIONS = (RESTORE, RELEASE, DELETE, LEAVE, GONE)
 
 @dataclass
 class Fate:
-    """``action``: restore, release, delete, leave or gone (somebody deleted it). ``reason``: why it is left, or left in
-    part. ``pointing``: model of what points at it; ``stamp``: ``when who`` of its last write; ``edited``: fields that
-    differ from what we saw; ``values``: what is written back, ``found``: the same fields as they are now."""
+    """``action``: restore, release, delete, leave or gone (somebody deleted it).
+
+    ``reason``: why it is left, or left in part; ``pointing``: model of what points at it; ``stamp``: ``when who`` of
+    its last write; ``edited``: fields that differ from what we saw; ``values``: what is written back, ``found``: the
+    same fields as they are now.
+    """
 
     row: Standing
     action: str
