@@ -152,6 +152,6 @@ class Fences:
 
     def _updated(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[dict[str, Any]]:
         if not any(self._told(model, name) for name in fields):
-            return list(self._client.read(model, "read", ids=ids, fields=list(fields)))
+            return list(self._client.read(model, "read", ids=ids, fields=list(fields) or ["id"]))  # none means all
         specification = self._read_back(model, fields)["fields"]
         return list(self._client.read(model, "web_read", ids=ids, specification=specification))

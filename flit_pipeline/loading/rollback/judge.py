@@ -54,6 +54,9 @@ class Judge:
         stamps = self._destination.stamps(model, ids)
         found = [self._one(row, images[row.key], live.get(row.dest_id), stamps.get(row.dest_id, "")) for row in rows]
         fates.put(found)  # one that holds its former values already stays a restoration, of nothing
+        there = [fate.row.dest_id for fate in found if fate.action != GONE]
+        for side in self._destination.undo.sides(model, there, self._made, fates.going) if there else ():
+            self._sides[side.model, side.dest_id] = (model, side)
         going = [fate.row.dest_id for fate in found if fate.action == DELETE]
         if going:
             self._look_around(model, going, fates)
@@ -152,8 +155,6 @@ class Judge:
         What came along with ours is nobody else's, and what left records of ours point at is the plan's business.
         """
         undo = self._destination.undo
-        for side in undo.sides(model, ids, self._made, fates.going):
-            self._sides[side.model, side.dest_id] = (model, side)
         going = ids_with(fates.ours, self._side_ids())
         for dest_id, pointing in undo.references(model, ids, going).items():
             for fate in fates.at(model, dest_id):
