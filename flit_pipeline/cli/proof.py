@@ -21,10 +21,12 @@ from flit_pipeline.wiring import Wiring
 def report(migration: str, out: Path) -> None:
     """Write the documents of a MIGRATION into a folder: completion report, mapping, findings, what is rebuilt by hand.
 
-    They quote the practice: names of staff, ids of rows. The completion report stands there once `handover` was run.
+    They quote the practice: names of staff, ids of rows. The completion report stands there once `handover` was run,
+    the list of what a rollback left once one was run.
     """
     from flit_pipeline.reports.documents import write_documents
     from flit_pipeline.reports.rebuild import HEADING, write_report
+    from flit_pipeline.reports.rollback import write_rollback
     from flit_pipeline.reports.sample import write_sample
     from flit_pipeline.verification.owner_matches import ROOM, unmatched
 
@@ -34,6 +36,7 @@ def report(migration: str, out: Path) -> None:
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
         staff = unmatched(work) if work.staging.exists(*ROOM) else None
         written += write_documents(work, out, wiring.reports(migration), staff)
+        written += write_rollback(work, out, wiring.reports(migration))
         written += matches_into(wiring, work, out)
     with wiring.at(wiring.place_of_samples).workspace(migration) as work:
         written += write_sample(work, out)

@@ -200,7 +200,8 @@ def _seen_before(
 
     def unwritten(ord_: int, seen: dict[str, Any]) -> dict[str, Any]:
         before, known = opened.get(ord_, (seen, {}))
-        return {**known, **{name: value for name, value in seen.items() if name in before}}
+        kept = {name: value for name, value in known.items() if name not in before}
+        return {**kept, **{name: value for name, value in seen.items() if name in before}}
 
     return unwritten
 

@@ -15,6 +15,8 @@ from flit_pipeline.ledger.tables import batch, intent, lineage, quarantine, reco
 from flit_pipeline.ledger.windows import LOADING
 
 ROLLBACK = "rollback"
+BEFORE_LOADING = ("extract", "validate", "map")
+"""Stages whose held rows have nothing to do with the destination."""
 CHUNK = 500
 Key = tuple[str, str]
 """(route, key_ref) of a record."""
@@ -240,7 +242,7 @@ def finish(store: Store, identity: int, gone: Sequence[Key], *, whole: bool) -> 
             connection.execute(delete(record).where(record.c.route == route, record.c.key_ref == key_ref))
         if whole:
             connection.execute(delete(lineage))
-            connection.execute(delete(quarantine).where(quarantine.c.stage.in_(["load", "conflict"])))
+            connection.execute(delete(quarantine).where(quarantine.c.stage.not_in(BEFORE_LOADING)))
         connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
         store.record(connection, *(record_lost(*key) for key in gone), row_news(connection, "window closed", identity))
 
@@ -281,7 +283,7 @@ def count(store: Store) -> dict[str, int]:
     """Records of each model in the crosswalk."""
     with store.read() as connection:
         query = select(record.c.model, func.count()).group_by(record.c.model)
-        return {model: number for model, number in connection.execute(query)}
+        return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def _rows(store: Store, query: Select[Any]) -> Iterator[Any]:

@@ -4,8 +4,8 @@
 
 With @WORD only calls count that have WORD among their arguments; ``raise`` does not kill but raises a ValueError that
 quotes the arguments, as foreign exceptions quote values. COMMAND is a flit-pipeline command line, or
-``schema``, ``read`` or ``load MIGRATION``: what the jobs ``prepare`` and ``full`` do (up to the mapping, from the
-loading), without Dagster around it. When the call never comes the command ends as ever, so the caller must expect
+``schema``, ``read``, ``load`` or ``rollback MIGRATION``: what the jobs ``prepare``, ``full`` (up to the mapping, from
+the loading) and ``rollback`` do, without Dagster around it. When the call never comes the command ends as ever, so the caller must expect
 status -9: a renamed function is noticed.
 """
 
@@ -19,6 +19,8 @@ from typing import Any
 
 from flit_pipeline.loading.delta import load_delta
 from flit_pipeline.loading.prepare import prepare
+from flit_pipeline.loading.rollback.run import roll_back
+from flit_pipeline.loading.rollback.scope import Scope
 from flit_pipeline.loading.stage import load_model
 from flit_pipeline.pipeline import extract, pickup
 from flit_pipeline.pipeline.delta import map_delta, read_delta
@@ -117,7 +119,13 @@ def delta(work: Workspace) -> None:
         close(work, window)
 
 
-LIGHT = {"schema": schema, "read": read, "load": load, "delta": delta}
+def rollback(work: Workspace) -> None:
+    """The body of a whole ``rollback`` in earnest."""
+    with Wiring(Settings.read()).destination(work) as destination:
+        roll_back(work, destination, Scope(), print).require()
+
+
+LIGHT = {"schema": schema, "read": read, "load": load, "delta": delta, "rollback": rollback}
 
 
 def die() -> None:

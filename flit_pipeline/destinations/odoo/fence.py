@@ -121,7 +121,7 @@ class Fences:
     def _match(
         self, model: str, commands: Sequence[Command], made: Sequence[dict[str, Any]], fields: Sequence[str]
     ) -> list[Written]:
-        """Assign what stands to the commands: creates by their key, updates by their id; what was deleted stands not."""
+        """Assign what stands to the commands: creates by key, updates by id; what was deleted stands no longer."""
         by_key = {row[KEY]: row for row in made}
         updated = [c.dest_id for c in commands if c.dest_id is not None and not c.remove]
         removed = [c.dest_id for c in commands if c.remove]
@@ -152,6 +152,6 @@ class Fences:
 
     def _updated(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[dict[str, Any]]:
         if not any(self._told(model, name) for name in fields):
-            return list(self._client.read(model, "read", ids=ids, fields=list(fields)))
+            return list(self._client.read(model, "read", ids=ids, fields=list(fields) or ["id"]))  # none means all
         specification = self._read_back(model, fields)["fields"]
         return list(self._client.read(model, "web_read", ids=ids, specification=specification))
