@@ -74,6 +74,10 @@ class Resolver:
                     remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
                 )  # fmt: skip
 
+    def knows(self, route: str, key: str) -> bool:
+        """True where a record that the prepared images point at is in the crosswalk."""
+        return (route, self.store.vault.ref(key)) in self._refs
+
     def resolve(
         self, model: str, image: Mapping[str, Any], *, later: frozenset[str]
     ) -> tuple[dict[str, Any], list[str]]:

@@ -15,11 +15,12 @@ RECORD_CLASSES = ("created", "updated", "unchanged", "conflict_kept", "quarantin
 
 @dataclass(frozen=True)
 class Command:
-    """One record of a batch in wire form. ``dest_id`` None creates; otherwise the record is updated."""
+    """One record of a batch in wire form. ``dest_id`` None creates; otherwise the record is updated, or deleted."""
 
     key: str
     values: dict[str, Any]
     dest_id: int | None = None
+    remove: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Written:
 
 @dataclass
 class LoadCounts:
-    """What one load of a route did in this process (the accounting itself is read from the ledger)."""
+    """What one load of a route did in this process (the accounting itself is read from the ledger).
+
+    ``adopted``: those of the updated ones that stood in the CRM before and got our key.
+    """
 
     route: str
     mapped: int = 0
@@ -44,6 +48,7 @@ class LoadCounts:
     quarantined: int = 0
     batches: int = 0
     deferred: int = 0
+    adopted: int = 0
 
 
 @dataclass

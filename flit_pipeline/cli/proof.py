@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from flit_pipeline.cli.base import guarded, main, practice_option
+from flit_pipeline.cli.matching import matches_into
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
 
@@ -24,6 +25,7 @@ def report(migration: str, out: Path) -> None:
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+        written += matches_into(wiring, work, out)
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")
     click.echo(f"written: {', '.join(written)}")

@@ -8,12 +8,16 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
 
 from flit_pipeline.destinations.base import INSTALLED, Destination, Fact
 from flit_pipeline.errors import NotApproved, PreflightFailed, SettingsError
 from flit_pipeline.ledger import approvals
 from flit_pipeline.ledger.approvals import Accepted, Approval
+from flit_pipeline.ledger.pairs import Pair, confirm, confirmed, fingerprint
+from flit_pipeline.loading import matching
 from flit_pipeline.loading.apps import present
 from flit_pipeline.specs.parts import differences, parts
 from flit_pipeline.workspace import Workspace
@@ -27,6 +31,9 @@ COVERS = {
 NEEDS = {"sample": "schema", "full": "schema"}
 """What must hold before a scope can be approved. Once there is a sample stage, ``full`` needs a sample and its diff."""
 
+PAIRS = "pairs"
+"""What is accepted besides the map: the hash of the pairs of records to adopt."""
+
 LINES = 40
 """So many changes are listed; a map that was rewritten has hundreds."""
 
@@ -38,6 +45,7 @@ class Proposal:
     scope: str
     accepted: Accepted
     lines: list[str]
+    pairs: list[Pair] = field(default_factory=list)
 
 
 def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
@@ -56,6 +64,9 @@ def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
     if scope in NEEDS:
         require(work, destination, NEEDS[scope])
     accepted = _present(work, destination)
+    pairs_now = matching.proposed(work, destination) if scope == "full" else []
+    if scope == "full":
+        accepted = replace(accepted, besides={PAIRS: fingerprint(pairs_now)})
     lines = [f"approval for {scope}, covers {COVERS[scope]}", f"destination: {accepted.destination}"]
     lines.append(f"spec: {accepted.spec_hash[:12]}")
     lines += migration.decisions(here)
@@ -66,7 +77,8 @@ def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
         lines.append(f"{model}: {len(routes)} routes ({names}), {count} fields filled")
     plan = destination.plan(migration)
     lines += [f"to prepare: {line}" for line in plan.lines] or ["to prepare: nothing, the schema stands"]
-    return Proposal(scope, accepted, lines)
+    lines += matching.summary(work) if scope in ("sample", "full") else []
+    return Proposal(scope, accepted, lines, pairs_now)
 
 
 def accept(work: Workspace, proposal: Proposal, *, by: str, os_user: str) -> Approval:
@@ -74,7 +86,12 @@ def accept(work: Workspace, proposal: Proposal, *, by: str, os_user: str) -> App
     name = " ".join(by.split())
     if not name or not name.isprintable() or len(name) > 200:
         raise SettingsError("an approval was to be signed and --by holds no name", remedy="give the name of a person")
-    return approvals.add(work.store, proposal.scope, proposal.accepted, name, os_user)
+
+    def also(connection: Connection) -> None:
+        if proposal.scope == "full":
+            confirm(connection, proposal.accepted.destination, proposal.pairs, name)
+
+    return approvals.add(work.store, proposal.scope, proposal.accepted, name, os_user, also)
 
 
 def require(work: Workspace, destination: Destination, scope: str) -> Approval:
@@ -86,6 +103,8 @@ def require(work: Workspace, destination: Destination, scope: str) -> Approval:
     if found is None:
         raise NotApproved(f"{attempted}; nobody has given it", [], remedy=f"read what {command} prints, and confirm it")
     changes = list(changed(found.accepted, now))
+    if scope == "full" and PAIRS in found.accepted.besides and found.accepted.destination == now.destination:
+        changes += _other_pairs(work, found.accepted)
     if changes:
         more = len(changes) - LINES
         shown = changes[:LINES] + ([f"and {more} more"] if more > 0 else [])
@@ -94,6 +113,12 @@ def require(work: Workspace, destination: Destination, scope: str) -> Approval:
             remedy=f"take the change back, or read what {command} prints, and confirm it",
         )  # fmt: skip
     return found
+
+
+def _other_pairs(work: Workspace, then: Accepted) -> Iterator[str]:
+    """New pairs wait until the next approval; one that was struck since takes the old one back."""
+    if fingerprint(confirmed(work.store, then.destination)) != then.besides[PAIRS]:
+        yield "pairs of records to adopt were struck since"
 
 
 def changed(then: Accepted, now: Accepted) -> Iterator[str]:

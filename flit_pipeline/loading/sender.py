@@ -28,10 +28,11 @@ SWEEP = 100
 
 @dataclass(frozen=True)
 class Item:
-    """One record on its way: what the ledger keeps and what the destination gets."""
+    """One record on its way: what the ledger keeps and what the destination gets. ``parent``: key of its document."""
 
     intent: Intent
     command: Command
+    parent: str = ""
 
 
 @dataclass
@@ -44,14 +45,14 @@ class _Flight:
 
 @dataclass
 class Sender:
-    """Sends batches of one model. ``beat``: renews the lease between batches. ``refusals``: their routes."""
+    """Sends batches of one model. ``beat``: renews the lease between batches. ``refusals``: what the server refused."""
 
     store: Store
     destination: Destination
     window: int
     model: str
     beat: Callable[[], None]
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[Intent] = field(default_factory=list)
     sent: int = 0
     _flights: deque[_Flight] = field(default_factory=deque)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "flit-send"))
@@ -136,7 +137,7 @@ class Sender:
                        intent.route)  # fmt: skip
         with self.store.write() as connection:
             refused.put(connection, self.store, self.window, [held])
-        self.refusals.append(intent.route)
+        self.refusals.append(intent)
 
 
 def settle(store: Store, destination: Destination) -> dict[str, int]:

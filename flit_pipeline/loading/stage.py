@@ -10,7 +10,9 @@ from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval, apps
+from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.loader import Loader, Row
+from flit_pipeline.loading.matching import adoption_of
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.resolve import Resolver
@@ -81,6 +83,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []
+    adoptions: dict[str, Adoption] = {}
     streams = [routes] if work.migration.models[model].one_stream else [[route] for route in routes]
     with writing(work, destination):
         for last in (False, True):
@@ -88,9 +91,12 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
                 names = {route.name for route in stream}
                 if last and not any(c.route in names and c.deferred for c in results):
                     continue
+                for route in stream if not last else ():
+                    if adoption := adoption_of(work, destination, route):
+                        adoptions[route.name] = adoption
                 loader = Loader(
                     work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
-                    files,
+                    files, adoptions,
                 )  # fmt: skip
                 counts = loader.load(_rows(work, stream), last=last)
                 if not last:

@@ -15,6 +15,7 @@ from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.stage import load_model
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.checks import reconciliation_checks, reconciliation_specs, source_checks, source_specs
+from flit_pipeline.orchestration.matches import matches_of
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.profile import profile
@@ -45,7 +46,12 @@ def assets_of(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]
         *(_loaded(opener, migration, model) for model in migration.order_of_models),
         _reconciliation(opener, migration),
         _inventory(opener, migration),
+        matches_of(opener, migration, key(migration.name, "report", "matches"), _mapped_keys(migration)),
     ]
+
+
+def _mapped_keys(migration: Migration) -> list[dg.AssetKey]:
+    return [key(migration.name, "mapped", model) for model in migration.order_of_models]
 
 
 def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinition:
@@ -105,7 +111,7 @@ def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             safely(context, opener.alive()),
             opener.workspace(migration.name) as work,
         ):
-            if context.run.tags.get(STAGE_TAG) == "full":
+            if context.run.tags.get(STAGE_TAG) in ("full", "delta", "fix_back"):
                 with opener.destination(work) as destination:
                     require(work, destination, "full")
             metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}
@@ -168,8 +174,9 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
                 context.log.info(
                     f"{counts.route}: {counts.created} created, {counts.updated} updated, "
                     f"{counts.unchanged} unchanged, {counts.quarantined} held"
+                    + (f" ({counts.adopted} of the updated were adopted)" if counts.adopted else "")
                 )
-            names = ("mapped", "created", "updated", "unchanged", "conflict_kept", "quarantined", "batches")
+            names = ("mapped", "created", "updated", "unchanged", "conflict_kept", "quarantined", "adopted", "batches")
             return dg.MaterializeResult(
                 metadata={f"{counts.route} {name}": getattr(counts, name) for counts in results for name in names}
             )

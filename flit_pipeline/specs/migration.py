@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.errors import SpecError
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.mapping.transforms import TRANSFORMS, resolve
 from flit_pipeline.specs import rules
 from flit_pipeline.specs.compose import Part, at, composed, view_problems, with_views
@@ -30,7 +31,7 @@ MIGRATION_FILE = "migration.yaml"
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 ACCESS: Any = dict.fromkeys(("clock", "auth", "auth_header", "token_path", "token_scope"), True) | {
-    "objects": {"__all__": {"rest", "csv"}}
+    "objects": {"__all__": {"rest", "csv", "delta"}}
 }
 """Keys of a source spec that say how it is reached: URLs, page sizes, file patterns, ways to sign in."""
 
@@ -173,7 +174,7 @@ class Migration:
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 
-        How the source is reached (ACCESS) and the size of a batch mean nothing.
+        How and when the source is read (ACCESS, the pickup) and the size of a batch mean nothing.
         """
         text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -183,7 +184,7 @@ class Migration:
         if self.whole is not None:
             return self.whole.meaning()
         return {
-            "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
+            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes", "pickup"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),
@@ -197,6 +198,7 @@ class Migration:
             rules_of_it = [one for rule in route.route.fields.values() for one in rule.each]
             calls += [rule.via or "" for rule in rules_of_it]
             calls += [derive.via or "" for rule in rules_of_it for derive in rule.by.values()]
+            calls += evidence_of(route.route).values()
         used = {resolve(call).transform.name for call in calls if call}
         return {name: TRANSFORMS[name].revision for name in sorted(used)}
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
+from flit_pipeline.specs.match_spec import Match
 from flit_pipeline.specs.yaml_text import Where
 
 FieldType = Literal[
@@ -40,6 +41,50 @@ class Option(Strict):
     recommended_above: dict[str, Count] = Field(default_factory=dict)
 
 
+class Pickup(Strict):
+    """The delta pickup after a full load: ``hours`` long, in slices that overlap by ``overlap_minutes``.
+
+    It begins when the full extract began, on the source's clock. ``vanish_percent``: so many rows of an object may be
+    gone at once; more stop the window until a person has looked.
+    """
+
+    hours: Count = 48
+    slice_minutes: Count = 360
+    overlap_minutes: Count = 10
+    vanish_percent: Count = 5
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Pickup":
+        found: list[tuple[Where, str]] = []
+        if not 24 <= self.hours <= 48:
+            found.append((("hours",), f"{self.hours} is not from 24 to 48"))
+        if self.slice_minutes > self.hours * 60:
+            found.append(
+                (("slice_minutes",), f"{self.slice_minutes} is more than the {self.hours} hours of the pickup")
+            )
+        if self.overlap_minutes >= self.slice_minutes:
+            found.append((("overlap_minutes",), f"{self.overlap_minutes} is not less than slice_minutes"))
+        if self.vanish_percent > 100:
+            found.append((("vanish_percent",), f"{self.vanish_percent} is more than 100"))
+        if found:
+            raise Broken(found)
+        return self
+
+
+class BalanceRule(Strict):
+    """An account that must be the same on both ends, proved beside the mapping and not by it.
+
+    ``rows``: SQL over source objects and views that yields the key column of ``route`` and ``total``: the record's
+    ``field`` must be it. With ``of`` it yields ``together`` instead of ``total``: the ``field`` of each member must be
+    the sum of the field ``of`` over all members, both as they stand at the destination.
+    """
+
+    route: Name
+    field: str
+    of: str | None = None
+    rows: Text
+
+
 class MigrationFile(Strict):
     """``migration.yaml``. ``ignored_objects``: source objects without a route, each with the reason.
 
@@ -47,6 +92,8 @@ class MigrationFile(Strict):
 
     ``views``: queries that several routes read by name; a view may read those that stand before it.
     ``rebuild``: source object -> row of the seed that does not move and is exported as a rebuild reference.
+    ``batch_size``: records in one call; ``lanes``: calls that run side by side (as many as the server has workers).
+    ``balances``: accounts that the reconciliation compares.
     """
 
     title: Text
@@ -57,7 +104,10 @@ class MigrationFile(Strict):
     views: dict[Name, Text] = Field(default_factory=dict)
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
     rebuild: dict[str, Text] = Field(default_factory=dict)
+    balances: dict[Name, BalanceRule] = Field(default_factory=dict)
     batch_size: Count = 1000
+    lanes: Count = 2
+    pickup: Pickup = Pickup()
 
 
 class NewField(Strict):
@@ -118,6 +168,9 @@ class FieldRule(Strict):
     ``else: link``: a file too large for the destination becomes a link to its URL (``reject``: is held);
     ``lines``: column with a list of structs, each of which becomes a child record of ``model`` with ``fields`` of its
     own; ``of``: the source object whose rows they are, ``key``: its key among the struct's fields.
+    ``else: link``: a file too large for the destination becomes a link to its URL (``reject``: is held).
+    ``on_edit``: when source and destination have both changed since the last load: ``keep`` the destination's value,
+    or ``overwrite`` it; listed either way.
     """
 
     from_: Columns = Field(alias="from", default_factory=list)
@@ -139,6 +192,7 @@ class FieldRule(Strict):
     model: str | None = None
     of: Name | None = None
     fields: dict[str, "FieldRule"] = Field(default_factory=dict)
+    on_edit: Literal["keep", "overwrite"] = "keep"
 
     @property
     def kind(self) -> str:
@@ -252,6 +306,9 @@ class Route(Strict):
     condition; rows leave only by a named rule. ``order``: columns that fix the order of writing, and which row of a
     collapsed record is the first. ``extends``: another route of the file, to whose records this one brings fields.
     ``requires``, ``option``, ``without``: see variants. ``state``: see State.
+    ``match``: see Match.
+    ``on_vanish``: what becomes of a record whose row is gone from the source, ``on_leave``: of one whose row is still
+    there and no longer comes this way (a ``skip``). Both ``keep`` unless told otherwise, and are listed either way.
     """
 
     seed: str | None = None
@@ -266,20 +323,34 @@ class Route(Strict):
     skip: dict[Name, Text] = Field(default_factory=dict)
     reject: dict[Name, Reject] = Field(default_factory=dict)
     order: Columns = Field(default_factory=list)
+    match: Match | None = None
+    on_vanish: Literal["keep", "archive", "delete"] = "keep"
+    on_leave: Literal["keep", "archive"] = "keep"
     fields: dict[str, FieldRule]
 
     @model_validator(mode="after")
     def _collapses(self) -> "Route":
         found: list[tuple[Where, str]] = []
         if self.extends is not None:
-            whole = {"collapse": self.collapse, "skip": self.skip, "reject": self.reject, "order": self.order}
-            whole |= {"requires": self.requires, "option": self.option, "without": self.without, "state": self.state}
+            whole = {
+                "collapse": self.collapse, "skip": self.skip, "reject": self.reject, "order": self.order,
+                "requires": self.requires, "option": self.option, "without": self.without, "state": self.state,
+                "match": self.match is not None, "on_vanish": self.on_vanish != "keep",
+                "on_leave": self.on_leave != "keep",
+            }  # fmt: skip
             text = "does not stand with extends: the extended route decides which records there are"
             found += [((name,), text) for name, given in whole.items() if given]
             if self.key.via:
                 found.append((("key",), "does not stand with extends: name the key columns of the extended route"))
         if self.without is not None and not (self.requires or self.option):
             found.append((("without",), "stands with requires or option only: it names what takes this route's place"))
+        for name, policy in (("on_vanish", self.on_vanish), ("on_leave", self.on_leave)):
+            if self.collapse and policy != "keep":
+                found.append(
+                    ((name,), f"{policy!r} does not stand with collapse: a record of several rows outlives each")
+                )
+        if self.on_vanish == "delete":
+            found.append((("on_vanish",), "'delete' is not there yet; write keep or archive"))
         if self.collapse and not self.order:
             found.append((("order",), "the key is missing: it says which of the collapsed rows is the first"))
         for name, rule in self.fields.items():

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from flit_pipeline.destinations.base import Destination, Image
+from flit_pipeline.ledger.pairs import kept_fields
 from flit_pipeline.ledger.tables import intent, record
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.specs.migration import BoundRoute
@@ -27,6 +28,7 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
         there = destination.count_keys(route.model, keys)
         here, missing, links, files = 0, 0, 0, 0
         lines: dict[str, list[int]] = {}
+        kept = kept_fields(work.store, route.name)
         for rows in _pages(work, route.name):
             here += len(rows)
             names = [name for name, kind in destination.field_types(route.model).items() if kind in LINKS]
@@ -46,10 +48,11 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
             missing += sum(1 for _, dest_id, _ in rows if dest_id not in found)
             links += sum(
                 1
-                for _, dest_id, sent in rows
+                for key_ref, dest_id, sent in rows
                 if dest_id in found
                 for name in used
                 if name in sent
+                and name not in kept.get(key_ref, ())
                 and destination.canonical(route.model, name, sent[name])
                 and not destination.canonical(route.model, name, found[dest_id][name])
             )

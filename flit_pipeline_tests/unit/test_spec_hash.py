@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from flit_pipeline.mapping.transforms import TRANSFORMS
 from flit_pipeline.specs.grammar import Strict
+from flit_pipeline.specs.match_spec import Match
 from flit_pipeline.specs.migration import Migration, load
 from flit_pipeline_tests.bad_specs import BASE, MIGRATION, spoiled
 
@@ -125,17 +126,19 @@ def flipped(value: Any, path: tuple[Any, ...], name: str = "") -> Any:
 def other(value: Any, name: str) -> Any:
     if name == "via":
         return "plain" if value != "plain" else "email"
+    if name == "match":
+        return Match(by={"name": ""}, policy="keep")
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else f"{value or ''}x"
 
 
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
-    """How the source is reached, and the size of a batch."""
+    """How and when the source is read, the size of a batch and how many are under way."""
     if part == "source":
         ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
-        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv"))
-    return part == "file" and path[0] == "batch_size"
+        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv", "delta"))
+    return part == "file" and path[0] in ("batch_size", "lanes", "pickup")
 
 
 ALL_LEAVES = [(part, path) for part in PARTS for path in leaves(getattr(base(), part))]

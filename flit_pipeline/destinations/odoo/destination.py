@@ -1,14 +1,27 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from flit_pipeline.destinations.base import Fact, LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import fingerprint, forms, lines, lookups, preflight, schema, screens, values
+from flit_pipeline.destinations.base import Candidate, Fact, LookupKey, SchemaNote, SchemaPlan
+from flit_pipeline.destinations.odoo import (
+    candidates,
+    fingerprint,
+    forms,
+    likeness,
+    lines,
+    lookups,
+    preflight,
+    proof,
+    schema,
+    screens,
+    values,
+)
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
-from flit_pipeline.destinations.odoo.names import KEY, WRITE
+from flit_pipeline.destinations.odoo.names import KEY, PARENTS, WRITE
+from flit_pipeline.destinations.odoo.undo import OdooUndo
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
@@ -23,7 +36,9 @@ class OdooDestination:
         self._fences = Fences(client, ledger, self._specification)
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
+        self._proof = proof.Reading(client)
         self.lease = Lease(client, migration.name, ledger)
+        self.undo = OdooUndo(client, migration, self.lease)
 
     def identity(self) -> str:
         """The database's own uuid: a copy under another URL keeps it, another database never has it."""
@@ -62,6 +77,13 @@ class OdooDestination:
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
         """Ids of existing records."""
         return self._lookups.find(wanted)
+
+    def by_key(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Ids of the records that carry these source keys."""
+        if KEY not in self.field_types(model):
+            return {}
+        rows = self.client.read(model, "search_read", domain=[[KEY, "in", list(keys)]], fields=[KEY], order="id")
+        return {str(row[KEY]): int(row["id"]) for row in rows}
 
     def xmlids(self, wanted: Sequence[str]) -> dict[str, int]:
         """Ids of shipped records."""
@@ -112,6 +134,11 @@ class OdooDestination:
                 self._put_children(model, name, rows)
         return {row["id"]: row for row in rows}
 
+    def stamps(self, model: str, ids: Sequence[int]) -> dict[int, str]:
+        """``YYYY-MM-DD HH:MM:SS uid`` of each record's last write."""
+        rows = self.read(model, ids, ["write_date", "write_uid"])
+        return {one: f"{row['write_date']} {row['write_uid'] or 0}" for one, row in rows.items()}
+
     def _put_children(self, model: str, name: str, rows: Sequence[dict[str, Any]]) -> None:
         """Child records in the place of their ids."""
         child, fields = self._children[model, name]
@@ -133,11 +160,20 @@ class OdooDestination:
             return 0
         return int(self.client.read(model, "search_count", domain=[[KEY, "=like", prefix.replace("_", r"\_") + "%"]]))
 
+    @property
+    def key_field(self) -> str:
+        """Field with the source key."""
+        return KEY
+
+    def candidates(self, model: str, fields: Sequence[str], ours: str) -> Iterator[list[Candidate]]:
+        """Records that could be adopted, in pages."""
+        return candidates.candidates(self.client, model, fields, ours, self.field_types(model))
+
     def canonical(self, model: str, field: str, value: Any) -> Any:
         """A value in the form in which two equal ones are ``==``."""
         if (model, field) in self._children:
             return lines.compared(value, self._canonical_of_children(model, field))
-        return values.canonical(self.field_types(model).get(field, "char"), value)
+        return values.canonical(self._kind(model, field), value)
 
     def _canonical_of_children(self, model: str, field: str) -> lines.Canonical:
         child, _ = self._children[model, field]
@@ -159,17 +195,75 @@ class OdooDestination:
 
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form."""
-        return values.wire(self.field_types(model).get(field, "char"), field, value)
+        return values.wire(self._kind(model, field), field, value)
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""
         return {**{name: value for name, value in values.items() if name != field}, "type": "url", "url": url}
+
+    parents = PARENTS
 
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model, read once."""
         if model not in self._types:
             self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
         return self._types[model]
+
+    def evidence(self, model: str, fields: Sequence[str]) -> list[str]:
+        """The fields, of a file its checksum, size and link, and who wrote the record last."""
+        return proof.evidence(self.field_types(model), fields)
+
+    def found(self, model: str, field: str, record: dict[str, Any]) -> Any:
+        """The value of a field; of a file what the server says of it."""
+        return proof.filed(record) if self.field_types(model).get(field) == "binary" else record[field]
+
+    def empty(self, model: str, field: str, value: Any) -> bool:
+        """Nothing was wanted."""
+        return likeness.empty(self._kind(model, field), value)
+
+    def vacant(self, model: str, field: str, value: Any) -> bool:
+        """Nothing stands there."""
+        return likeness.vacant(self._kind(model, field), value)
+
+    def same(self, model: str, field: str, wanted: Any, found: Any) -> str | None:
+        """'' where the value stands as wanted, the name of the rule that makes it the same, or None."""
+        kind = self._kind(model, field)
+        if kind == "binary":
+            return proof.same_file(wanted, found)
+        places = self._proof.places(model, field) if kind in ("float", "monetary") and wanted != found else ()
+        return likeness.same(kind, wanted, found, places=places)
+
+    def cut(self, model: str, field: str, wanted: Any, found: Any) -> bool:
+        """A true beginning of the wanted text stands there, and no more."""
+        return likeness.cut(self._kind(model, field), wanted, found)
+
+    def defaults(self, model: str, fields: Sequence[str]) -> dict[str, Any]:
+        """What Odoo puts in by itself."""
+        return self._proof.defaults(model, fields)
+
+    def by_person(self, record: dict[str, Any]) -> bool:
+        """The record was written last by another user than ours and Odoo itself."""
+        return self._proof.by_person(record)
+
+    def keyed(self, model: str, prefix: str, after: int, limit: int) -> dict[int, str]:
+        """Id -> source key, by id."""
+        return self._proof.keyed(model, prefix, after, limit) if KEY in self.field_types(model) else {}
+
+    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Source key -> id."""
+        return self._proof.standing(model, keys) if KEY in self.field_types(model) else {}
+
+    def traces(self, since: str) -> dict[str, int]:
+        """Mails waiting, notifications and log lines of our user."""
+        return self._proof.traces(since)
+
+    def _kind(self, model: str, field: str) -> str:
+        """Type of a field: the live one, or the one it will have once the spec's schema is applied."""
+        kind = self.field_types(model).get(field)
+        if kind is None:
+            new = self._migration.models[model].creates.get(field) if model in self._migration.models else None
+            return new.type if new else "char"
+        return kind
 
     def close(self) -> None:
         """Close the connection."""

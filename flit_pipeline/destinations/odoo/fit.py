@@ -14,6 +14,7 @@ from flit_pipeline.destinations.odoo.names import KEY
 from flit_pipeline.destinations.odoo.schema import wanted_fields
 from flit_pipeline.destinations.odoo.values import wire
 from flit_pipeline.errors import BadValue
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.specs.migration import BoundRoute, Migration
 from flit_pipeline.specs.migration_spec import FieldRule
 
@@ -52,6 +53,9 @@ POINTS = {
     "one2many": ("lines",),
 }
 """Forms that fill a field which holds records."""
+
+COMPARED = ("char", "text", "selection", "boolean", "date", "integer")
+"""Types of the fields by which records of the CRM are matched: what is stored is what was typed."""
 
 PLAIN = ("char", "text", "html", "integer", "float", "monetary", "boolean", "date", "datetime", "selection")
 
@@ -116,6 +120,8 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
     at = migration.at(route.model, "routes", route.name, "fields")
     yield from (at(text) for text in _missing(route.model, route.route.fields, known))
     yield from _state(migration, route)
+    yield from _evidence(migration, route, known)
+    yield from _policies(migration, route, known)
 
 
 def _field_problems(
@@ -133,6 +139,16 @@ def _field_problems(
     else:
         field = _Field(migration, route, rule, fact)
         yield from list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known)]
+
+
+def _evidence(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
+    """Records of the CRM are found by fields whose values can be compared."""
+    fields, new = known.facts[route.model], _new_fields(migration, route.model)
+    for name in evidence_of(route.route):
+        fact = fields.get(name) or new.get(name)
+        if fact is not None and fact["type"] not in COMPARED:
+            where = migration.at(route.model, "routes", route.name, "match", "by", name)
+            yield where(f"is a {fact['type']}; records are found by fields of the types {', '.join(COMPARED)}")
 
 
 def _line_problems(migration: Migration, route: BoundRoute, rule: FieldRule, known: _Known) -> Iterator[str]:
@@ -165,6 +181,14 @@ def _state(migration: Migration, route: BoundRoute) -> Iterator[str]:
         yield at(
             f"{state.field}: {state.to!r} is not supported; valid: state: {', '.join(valid)}; a person posts in Odoo"
         )
+
+
+def _policies(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
+    """A record is archived by its field ``active``."""
+    for policy, value in (("on_vanish", route.route.on_vanish), ("on_leave", route.route.on_leave)):
+        if value == "archive" and "active" not in known.facts[route.model]:
+            at = migration.at(route.model, "routes", route.name, policy)
+            yield at(f"{route.model} has no field active and cannot be archived; write keep")
 
 
 def _form(field: _Field) -> Iterator[str]:
