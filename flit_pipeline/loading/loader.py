@@ -229,8 +229,7 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            wire = destination.changes(model, merged.values, merged.before)
-            items.append(Item(intent, Command(row["key"], wire, known.dest_id), parent))
+            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
         return items
 
     def _hanging_on_lost(self, image: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from flit_pipeline.destinations.odoo import forms
+from flit_pipeline.destinations.odoo import forms, screens
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import FENCE, WRITE
 from flit_pipeline.destinations.odoo.schema import WARM_UP_CALLS, live_models
@@ -31,10 +31,13 @@ def clear(
     cleared = Cleared()
     machinery = {FENCE, WRITE}
     models = sorted(model for model, name in ours if not name)
-    fields = {pair for pair in ours if pair[1] and pair[0] not in {forms.VIEW, *machinery, *models}}
+    shown = {forms.VIEW, screens.ACTION, screens.MENU}
+    fields = {pair for pair in ours if pair[1] and pair[0] not in {*shown, *machinery, *models}}
+    own = {one.name for one in screens.screens(migration.everything)}  # they go with their model
     live = _fields(client, fields)
     free = {pair: row for pair, row in live.items() if not _holds(client, pair, row["ttype"], cleared)}
-    _pages(client, [name for model, name in ours if model == forms.VIEW], free.keys(), cleared, gone)
+    pages = [name for model, name in ours if model == forms.VIEW and name not in own]
+    _pages(client, pages, free.keys(), cleared, gone)
     _drop_fields(client, free, cleared)
     left = _fields(client, fields)
     gone(sorted(fields - left.keys()))
@@ -42,6 +45,8 @@ def clear(
     _drop_models(client, models, cleared, shared=shared)
     standing = live_models(client, models)
     gone([pair for pair in ours if pair[0] in machinery | set(models) and pair[0] not in standing])
+    if not standing.keys() & {one.model for one in screens.screens(migration.everything)}:
+        gone([pair for pair in ours if pair[0] in shown and (pair[0] != forms.VIEW or pair[1] in own)])
     _names(client)
     if cleared.removed:
         for _ in range(WARM_UP_CALLS):
@@ -136,6 +141,8 @@ def _drop_models(client: OdooClient, models: Sequence[str], cleared: Cleared, *,
             links = client.read("ir.model.fields", "search", domain=[
                 ["model", "=", model], ["ttype", "=", "many2many"], ["state", "=", "manual"]
             ])  # fmt: skip
+            if model not in (WRITE, FENCE):
+                screens.remove(client, model)
             _again(client, "ir.model.fields", "unlink", links)
             _again(client, "ir.model", "unlink", [live[model]])
             cleared.removed.append(f"model {model}")
