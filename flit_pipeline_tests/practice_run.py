@@ -19,9 +19,10 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 MIGRATION = "dr_dentes_to_odoo"
 REPOSITORY = Path(__file__).parents[1]
-PATIENCE = 240
 APPROVER = "Ayşe Onaylayan"
 PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
+PATIENCE = max(240, PATIENTS)
+"""Seconds for one command."""
 KEYS = {
     "insurance_carrier": ("res_partner", "dr_dentes/patient/insurance_carrier/"),
     "practice_location": ("res_partner", "dr_dentes/location/practice_location/"),

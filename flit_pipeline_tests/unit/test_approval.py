@@ -1,7 +1,7 @@
 """What closes the gate, and how it is told: without a server, on SQLite and PostgreSQL."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,9 @@ class Odoo:
 
     def identity(self) -> str:
         return self.name
+
+    def present(self, names: Collection[str]) -> set[str]:
+        return set()
 
     def fingerprints(self, _: Migration) -> dict[str, Any]:
         return self.facts

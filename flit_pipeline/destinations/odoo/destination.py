@@ -1,6 +1,7 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flit_pipeline.destinations.base import Candidate, Fact, LookupKey, SchemaNote, SchemaPlan
@@ -99,7 +100,29 @@ class OdooDestination:
 
     def send(self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]) -> list[Written]:
         """Write the batch under its fence, atomically."""
-        return self._fences.send(model, fence, commands, fields)
+        return self._fences.send(model, fence, self._with_lines(model, commands), fields)
+
+    def _with_lines(self, model: str, commands: Sequence[Command]) -> Sequence[Command]:
+        """Updates of child records as commands by their key, whoever asks: a load, fix-back, or the way back."""
+        names = {field for owner, field in self._children if owner == model}
+        ids = [one.dest_id for one in commands if one.dest_id is not None and names & one.values.keys()]
+        if not ids:
+            return commands
+        there = self.read(model, ids, sorted(names))
+        return [
+            replace(one, values=self._by_key(model, one.values, there[one.dest_id]))
+            if one.dest_id in there and names & one.values.keys()
+            else one
+            for one in commands
+        ]
+
+    def _by_key(self, model: str, values: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: lines.changes(value, there[name], self._canonical_of_children(model, name))
+            if (model, name) in self._children
+            else value
+            for name, value in values.items()
+        }
 
     def soft_fields(self, model: str, fields: Sequence[str]) -> list[str]:
         """Fields to read back in the call that writes them: html is sanitised, numbers rounded, lists completed.
@@ -187,15 +210,6 @@ class OdooDestination:
         child, _ = self._children[model, field]
         return lines.created([(key, {n: self.wire(child, n, v) for n, v in one.items()}) for key, one in children])
 
-    def changes(self, model: str, values: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        """Wire values of an update, its lines as commands by their key."""
-        return {
-            name: lines.changes(value, before[name], self._canonical_of_children(model, name))
-            if (model, name) in self._children and name in before
-            else value
-            for name, value in values.items()
-        }
-
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form."""
         return values.wire(self._kind(model, field), field, value)
@@ -235,6 +249,8 @@ class OdooDestination:
 
     def same(self, model: str, field: str, wanted: Any, found: Any) -> str | None:
         """'' where the value stands as wanted, the name of the rule that makes it the same, or None."""
+        if (model, field) in self._children:
+            return "" if self.canonical(model, field, wanted) == self.canonical(model, field, found) else None
         kind = self._kind(model, field)
         if kind == "binary":
             return proof.same_file(wanted, found)

@@ -48,6 +48,8 @@ def clear(
     _drop_models(client, models, cleared, shared=shared)
     standing = live_models(client, models)
     gone([pair for pair in ours if pair[0] in machinery | set(models) and pair[0] not in standing])
+    if not standing.keys() & {one.model for one in screens.screens(migration.everything)}:
+        gone([pair for pair in ours if pair[0] in shown and (pair[0] != forms.VIEW or pair[1] in own)])
     _names(client)
     if cleared.removed:
         for _ in range(WARM_UP_CALLS):
@@ -144,6 +146,8 @@ def _drop_models(client: OdooClient, models: Sequence[str], cleared: Cleared, *,
             links = client.read("ir.model.fields", "search", domain=[
                 ["model", "=", model], ["ttype", "=", "many2many"], ["state", "=", "manual"]
             ])  # fmt: skip
+            if model not in (WRITE, FENCE):
+                screens.remove(client, model)
             _again(client, "ir.model.fields", "unlink", links)
             _again(client, "ir.model", "unlink", [live[model]])
             cleared.removed.append(f"model {model}")
