@@ -22,6 +22,6 @@ def test_everything_that_writes_stands_behind_the_approval(tmp_path: Path) -> No
     assert writers == {("odoo", "schema"), *(("odoo", model.replace(".", "_")) for model in models)}
     gated = {
         stage: gate in definitions.resolve_job_def(f"{MIGRATION}__{stage}").asset_layer.executable_asset_keys
-        for stage in ("inventory", "prepare", "full", "reconcile")
+        for stage in ("inventory", "prepare", "match", "full", "reconcile")
     }
-    assert gated == {"inventory": False, "prepare": True, "full": True, "reconcile": False}
+    assert gated == {"inventory": False, "prepare": True, "match": False, "full": True, "reconcile": False}
