@@ -15,11 +15,12 @@ RECORD_CLASSES = ("created", "updated", "unchanged", "conflict_kept", "quarantin
 
 @dataclass(frozen=True)
 class Command:
-    """One record of a batch in wire form. ``dest_id`` None creates; otherwise the record is updated."""
+    """One record of a batch in wire form. ``dest_id`` None creates; otherwise the record is updated, or deleted."""
 
     key: str
     values: dict[str, Any]
     dest_id: int | None = None
+    remove: bool = False
 
 
 @dataclass(frozen=True)

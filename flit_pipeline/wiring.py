@@ -11,7 +11,7 @@ from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.loading import approval
+from flit_pipeline.loading import approval, apps
 from flit_pipeline.mapping.keys import row_key
 from flit_pipeline.privacy import Vault
 from flit_pipeline.settings import Settings, SourceAccess
@@ -64,6 +64,11 @@ class Wiring:
             kept = self._read[name] = (stamp, load(self._settings.specs, name, practice))
         return kept[1]
 
+    def for_live(self, destination: OdooDestination, migration: Migration) -> tuple[Migration, list[str]]:
+        """The migration with the routes that the live destination gets, and the lines that say why."""
+        found = apps.present(destination, migration)
+        return migration.for_destination(found), migration.decisions(found)
+
     @property
     def practice(self) -> Path | None:
         """Folder of the practice overlay."""
@@ -109,12 +114,13 @@ class Wiring:
 
     @contextmanager
     def workspace(self, name: str) -> Iterator[Workspace]:
-        """Migration, ledger and staging of one migration."""
+        """Migration (with the routes for the destination as `prepare` found it), ledger and staging."""
         migration = self.migration(name)
         vault = Vault(self._settings.key())
         store = Store(self._settings.ledger_url(name), vault, namespace=f"flit_{name}")
         try:
-            yield Workspace(migration, store, Staging(self._settings.migration_home(name) / "staging", vault))
+            chosen = migration.for_destination(apps.kept(store))
+            yield Workspace(chosen, store, Staging(self._settings.migration_home(name) / "staging", vault))
         finally:
             store.close()
 

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from typing import Any
 
 import click
 
 from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.cli.rollback import confirmed, only_for_rollback, rollback_options
 from flit_pipeline.errors import SpecError
-from flit_pipeline.orchestration.names import STAGES
+from flit_pipeline.orchestration.names import ACCEPT_TAG, STAGES
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
 
@@ -36,36 +38,65 @@ def check(migration: str | None, live: bool) -> None:
         )
         if live:
             with wiring.workspace(name) as work, wiring.destination(work) as destination:
-                problems += [f"{name}: {line}" for line in destination.preflight(found)]
-                for line in destination.plan(found).lines:
+                here, decisions = wiring.for_live(destination, found)
+                problems += [f"{name}: {line}" for line in destination.preflight(here)]
+                for line in decisions:
+                    click.echo(f"{name}: {line}")
+                for line in destination.plan(here).lines:
                     click.echo(f"{name}: to prepare: {line}")
     if problems:
         raise SpecError(problems)
 
 
+def read_accepted(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> str:
+    """``OBJECT=ROWS`` of each option, as one text. Raises BadParameter."""
+    for one in given:
+        name, _, rows = one.partition("=")
+        if not name or not rows.isdecimal():
+            raise click.BadParameter(f"{one!r} is not OBJECT=ROWS, such as patient=12")
+    return ",".join(given)
+
+
 @main.command()
 @click.argument("stage", type=click.Choice(STAGES), is_eager=True)
 @click.argument("migration")
+@click.option("--window", metavar="KEY", help="delta: read this window again, or go on in it.")
+@click.option(
+    "--accept-vanished", "accepted", multiple=True, metavar="OBJECT=ROWS", callback=read_accepted,
+    help="delta: so many rows of an object may be gone from the source (as the refusal told; repeatable).",
+)  # fmt: skip
 @practice_option
+@rollback_options
 @json_option
 @guarded
-def run(stage: str, migration: str, as_json: bool) -> None:
+def run(stage: str, migration: str, window: str | None, accepted: str, as_json: bool, **asked: Any) -> None:
     """Run a STAGE of a MIGRATION; a stage that was cut short continues where it stopped."""
+    only_for_rollback(stage, asked)
     from flit_pipeline.definitions import build_definitions
     from flit_pipeline.orchestration.border import only_run
     from flit_pipeline.orchestration.home import instance
     from flit_pipeline.orchestration.janitor import end_dead_runs
     from flit_pipeline.orchestration.launch import run_stage, to_stderr
+    from flit_pipeline.orchestration.pickup import choose_window
 
+    if stage != "delta" and (window or accepted):
+        raise click.UsageError(f"--window and --accept-vanished stand with the stage delta, not with {stage}")
     settings = Settings.read()
     wiring = Wiring(settings)
     spec = wiring.chosen(migration)
     settings.key()
+    config = confirmed(wiring, migration, asked) if stage == "rollback" else None
     dagster_instance = instance(settings.home, settings.environment)
     with only_run(wiring.alive(), migration):
         for run_id in end_dead_runs(dagster_instance, wiring.alive()):
             to_stderr(f"run {run_id} was killed; its record is closed, its work continues now")
-        result = run_stage(build_definitions(wiring), dagster_instance, migration, stage)
+        if stage == "delta":
+            window = choose_window(wiring, dagster_instance, migration, window)
+            to_stderr(f"window {window}")
+        result = run_stage(
+            build_definitions(wiring), dagster_instance, migration, stage, config=config, window=window,
+            tags={ACCEPT_TAG: accepted} if accepted else None,
+        )  # fmt: skip
     for text in result.failures:
         click.echo(f"error: {text}", err=True)
     for text in result.failed_checks:
@@ -77,6 +108,7 @@ def run(stage: str, migration: str, as_json: bool) -> None:
                     "ok": result.ok,
                     "stage": stage,
                     "migration": migration,
+                    **({"window": window} if window else {}),
                     "spec": spec.canonical_hash(),
                     **result.__dict__,
                 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
 from flit_pipeline.ledger import pairs
@@ -24,6 +24,8 @@ from flit_pipeline.results import Command, Written
 class Intent:
     """One record about to be written. ``sent``: the whole wanted image; ``before``: fields of an update as found.
 
+    ``op``: create, update or adopt; a rollback's restore (back to an earlier image; ``seen``: what was seen of that
+    one), release (back to what was found, and no longer ours) or delete.
     ``adopt``: an update of a record that nobody migrated; its ``before`` holds our key's field too, and ``kept`` names
     the fields that are wanted and left as the CRM has them.
     """
@@ -31,11 +33,12 @@ class Intent:
     route: str
     key: str
     key_ref: str
-    op: str  # create | update | adopt
+    op: str
     sent_hash: str
     sent: dict[str, Any]
     dest_id: int | None = None
     before: dict[str, Any] | None = None
+    seen: dict[str, Any] | None = None
     kept: tuple[str, ...] = ()
 
 
@@ -68,6 +71,7 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
             "batch": identity, "ord": n, "route": i.route, "key_ref": i.key_ref, "op": i.op, "dest_id": i.dest_id,
             "sent_hash": i.sent_hash, "sent": seal([i.key, i.sent]),
             "before": seal(i.before) if i.before is not None else None,
+            "seen": seal(i.seen) if i.seen is not None else None,
         }
         for n, i in enumerate(intents)
     ]  # fmt: skip
@@ -118,7 +122,7 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         changed = [
             {"b_route": intents[w.ord].route, "b_key": intents[w.ord].key_ref, "b_hash": intents[w.ord].sent_hash,
              "b_ord": w.ord}
-            for w in done if intents[w.ord].op == "update"
+            for w in done if intents[w.ord].op in ("update", "restore")
         ]  # fmt: skip
         if changed:
             # a record created in this very window and then completed (deferred ref) stays "created": counted once;
@@ -139,6 +143,12 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 changed,
             )
             pairs.given_up(connection, _written(connection, store, identity))
+        let_go = [intents[w.ord] for w in done if intents[w.ord].op in ("delete", "release")]
+        if let_go:
+            connection.execute(
+                delete(record).where(record.c.route == bindparam("b_route"), record.c.key_ref == bindparam("b_key")),
+                [{"b_route": one.route, "b_key": one.key_ref} for one in let_go],
+            )
         connection.execute(
             update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
         )
@@ -161,14 +171,15 @@ def _seen_before(
     """
     last = intent.alias("last")
     query = (
-        select(intent.c.ord, intent.c.before, last.c.seen)
+        select(intent.c.ord, intent.c.op, intent.c.before, intent.c.seen.label("back_to"), last.c.seen)
         .outerjoin(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
         .outerjoin(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
         .where(intent.c.batch == identity, intent.c.before.is_not(None))
     )
     opened = {
-        row.ord: (store.vault.open(row.before), store.vault.open(row.seen) if row.seen is not None else {})
+        row.ord: (store.vault.open(row.before), store.vault.open(sealed) if sealed is not None else {})
         for row in connection.execute(query)
+        for sealed in [row.back_to if row.op == "restore" else row.seen]
     }
 
     def unwritten(ord_: int, seen: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +215,9 @@ def unresolved(store: Store) -> list[SentBatch]:
             rows = connection.execute(query.where(intent.c.batch == head.uuid)).all()
             sent = [store.vault.open(row.sent) for row in rows]
             fields = sorted({name for _, image in sent for name in image})
-            commands = [Command(key, {}, row.dest_id) for row, (key, _) in zip(rows, sent, strict=True)]
+            commands = [
+                Command(key, {}, row.dest_id, row.op == "delete") for row, (key, _) in zip(rows, sent, strict=True)
+            ]
             found.append(SentBatch(head.uuid, head.window, head.model, head.route, head.fence, commands, fields))
     return found
 
@@ -214,6 +227,12 @@ def count_by_state(store: Store) -> dict[str, int]:
     with store.read() as connection:
         query = select(batch.c.state, batch.c.decided_by, func.count()).group_by(batch.c.state, batch.c.decided_by)
         return {f"{state}/{by}": count for state, by, count in connection.execute(query)}
+
+
+def count_of(store: Store, window: int) -> int:
+    """Batches of a window, whatever became of them."""
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).where(batch.c.window == window)).scalar_one())
 
 
 def key_of(store: Store, key_ref: str) -> str | None:

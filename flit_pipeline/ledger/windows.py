@@ -13,13 +13,23 @@ from flit_pipeline.ledger.tables import extract, window
 
 @dataclass(frozen=True)
 class Window:
-    """``as_of``: source clock when the reading began (UTC ISO); frozen, so tomorrow's run does not move records."""
+    """``as_of``: source clock when the reading began (UTC ISO); frozen, so tomorrow's run does not move records.
+
+    ``starts``, ``ends``: of a delta window, on the source's clock; its ``as_of`` is that of the full load.
+    """
 
     id: int
     kind: str
     state: str
     as_of: str
     spec_hash: str
+    starts: str | None = None
+    ends: str | None = None
+
+    @property
+    def begun(self) -> str:
+        """The earliest moment at which its reading can have begun."""
+        return self.starts or self.as_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ def latest(store: Store, kind: str) -> Window | None:
     with store.read() as connection:
         query = select(window).where(window.c.kind == kind).order_by(window.c.id.desc()).limit(1)
         row = connection.execute(query).first()
-    return _window(row) if row else None
+    return window_of(row) if row else None
 
 
 def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> Window:
@@ -66,7 +76,13 @@ def current(store: Store) -> Window:
         row = connection.execute(query).first()
     if row is None:
         raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
-    return _window(row)
+    return window_of(row)
+
+
+def first(store: Store) -> str:
+    """When the first window was opened, by this machine's clock (UTC ISO); '' before that."""
+    with store.read() as connection:
+        return str(connection.execute(select(window.c.opened).order_by(window.c.id).limit(1)).scalar() or "")
 
 
 def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
@@ -98,5 +114,6 @@ def save_cursor(connection: Connection, identity: int, name: str, value: Cursor)
     connection.execute(insert(extract).values({"window": identity, "object": name, **value.__dict__}))
 
 
-def _window(row: Any) -> Window:
-    return Window(row.id, row.kind, row.state, row.as_of, row.spec_hash)
+def window_of(row: Any) -> Window:
+    """A row of the table as a Window."""
+    return Window(row.id, row.kind, row.state, row.as_of, row.spec_hash, row.starts, row.ends)

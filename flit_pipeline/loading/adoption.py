@@ -75,7 +75,15 @@ def adoptions(
         values = {**{name: one.values[name] for name in writes}, key: one.key}
         before = {name: there[name] for name in (*writes, key)}
         intent = Intent(
-            one.route, one.key, one.key_ref, "adopt", one.digest, one.values, there["id"], before, tuple(sorted(stays))
+            one.route,
+            one.key,
+            one.key_ref,
+            "adopt",
+            one.digest,
+            one.values,
+            there["id"],
+            before,
+            kept=tuple(sorted(stays)),
         )
         yield one, Item(intent, Command(one.key, values, there["id"]), one.parent)
 

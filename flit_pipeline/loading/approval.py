@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from flit_pipeline.destinations.base import Destination, Fact
+from flit_pipeline.destinations.base import INSTALLED, Destination, Fact
 from flit_pipeline.errors import NotApproved, PreflightFailed, SettingsError
 from flit_pipeline.ledger import approvals
 from flit_pipeline.ledger.approvals import Accepted, Approval
 from flit_pipeline.ledger.pairs import Pair, confirm, confirmed, fingerprint
 from flit_pipeline.loading import matching
+from flit_pipeline.loading.apps import present
 from flit_pipeline.specs.parts import differences, parts
 from flit_pipeline.workspace import Workspace
 
@@ -52,7 +53,8 @@ def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
 
     Raises PreflightFailed for what could not be loaded anyway, NotApproved where an earlier approval is missing.
     """
-    migration = work.migration
+    here = present(destination, work.migration)
+    migration = work.migration.for_destination(here)
     problems = destination.preflight(migration)
     if problems:
         raise PreflightFailed(
@@ -67,6 +69,7 @@ def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
         accepted = replace(accepted, besides={PAIRS: fingerprint(pairs_now)})
     lines = [f"approval for {scope}, covers {COVERS[scope]}", f"destination: {accepted.destination}"]
     lines.append(f"spec: {accepted.spec_hash[:12]}")
+    lines += migration.decisions(here)
     for model in migration.order_of_models:
         routes = list(migration.routes_of(model))
         count = sum(len(route.route.fields) for route in routes)
@@ -124,6 +127,9 @@ def changed(then: Accepted, now: Accepted) -> Iterator[str]:
         yield f"it was given for the destination {then.destination}, this is {now.destination}"
     if then.spec_hash != now.spec_hash:
         yield from differences(then.parts, now.parts) or ["the grammar of the spec has changed with the program"]
+    elif apps := list(_apps(then, now)):
+        yield from apps  # each field of a model that came or went would be a line too
+        return
     elif then.fields.keys() != now.fields.keys():  # with the spec unchanged: a look-up's relation, or the program
         yield from (f"{name} is used now and was not" for name in sorted(now.fields.keys() - then.fields.keys()))
         yield from (f"{name} was used and is no longer" for name in sorted(then.fields.keys() - now.fields.keys()))
@@ -143,8 +149,19 @@ def state(work: Workspace) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def _apps(then: Accepted, now: Accepted) -> Iterator[str]:
+    """Apps that routes depend on and that came or went since."""
+    for name in sorted(then.fields.keys() | now.fields.keys()):
+        was, is_ = (one.fields.get(name, {}).get(INSTALLED) for one in (then, now))
+        if was is False and is_:
+            yield f"{name} is installed now and was not: routes that need it would be loaded"
+        elif was and is_ is False:
+            yield f"{name} was installed and is no longer: routes that need it would not be loaded"
+
+
 def _present(work: Workspace, destination: Destination) -> Accepted:
-    fields = destination.fingerprints(work.migration)
+    migration = work.migration
+    fields = destination.fingerprints(migration.for_destination(present(destination, migration)))
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return Accepted(
         work.migration.canonical_hash(), parts(work.migration), destination.identity(),

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flit_pipeline.comparison import merge
+from flit_pipeline import marks
+from flit_pipeline.comparison import Merged, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import pairs, records, refused
@@ -22,7 +23,7 @@ from flit_pipeline.loading.adoption import NOTHING, REMEDIES, Adopting, Adoption
 from flit_pipeline.loading.lanes import Lanes, parent_of
 from flit_pipeline.loading.parcels import Parcels, is_file
 from flit_pipeline.loading.sender import Item, Sender
-from flit_pipeline.resolve import Resolver
+from flit_pipeline.resolve import Resolver, pointed
 from flit_pipeline.results import Command, LoadCounts
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute, Migration
@@ -47,7 +48,12 @@ class Loader:
         self._store, self._destination, self._window = store, destination, window
         self._model = routes[0].model
         rules = {route.name: route.files for route in routes}
+        self._overwrite = {
+            route.name: [name for name, rule in route.route.fields.items() if rule.on_edit == "overwrite"]
+            for route in routes
+        }
         self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
+        self._states = {route.name: route.route.state for route in routes if route.route.state}
         self._size = migration.file.batch_size
         self._lanes = migration.file.lanes
         self._resolver = resolver
@@ -65,6 +71,7 @@ class Loader:
         for stage in ("load", "conflict"):
             for name in self.counts:
                 refused.replace(self._store, self._window, stage, [], route=name)
+        self._lost = set(refused.refs(self._store, "gone"))
         senders = [
             Sender(self._store, self._destination, self._window, self._model, self._beat) for _ in range(self._lanes)
         ]
@@ -133,7 +140,10 @@ class Loader:
             there = known.get(row["key_ref"])
             parent = parent_of(row["key"], image, self._destination.parents)
             adoption = self._adoptions.get(row["route"], NOTHING)
-            if there is None and row["key_ref"] in adoption.held:
+            if there is None and (fields := self._hanging_on_lost(image)):
+                held.append(self._refusal(row, image, _parent_gone(fields[0])))
+                counts.quarantined += 1
+            elif there is None and row["key_ref"] in adoption.held:
                 held.append(self._held(row, image, adoption.held[row["key_ref"]]))
                 counts.quarantined += 1
             elif there is None and row["key_ref"] in adoption.pairs:
@@ -174,7 +184,9 @@ class Loader:
         model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
         fields = sorted({n for _, _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
-        now = destination.read(model, [known.dest_id for *_, known in changed], fields)
+        states = {state.field for state in self._states.values()}
+        now = destination.read(model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
+        marks.notice(self._store, destination, model, list(now))
         items: list[Item] = []
         kept = {name: pairs.kept_fields(self._store, name) for name in self.counts}
         for parent, row, values, digest, known in changed:
@@ -188,17 +200,26 @@ class Loader:
                 {name: value for name, value in values.items() if not is_file(value) and name not in stays},
                 there,
                 lambda name, value: destination.canonical(model, name, value),
+                self._overwrite[row["route"]],
             )
             if there is not None and not self._last:  # a second pass brings nothing new of the source
                 merged.conflicts += disputed(destination, model, stays, sent, values, there)
+            for name in set(self._hanging_on_lost(json.loads(row["image"]))) & merged.values.keys():
+                merged.conflicts.append(name)  # moved to a record that a user deleted or merged
+                del merged.values[name], merged.before[name]
             for name, value in values.items():
                 if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
                     merged.values[name] = value
+            state = self._states.get(row["route"])
+            if state and not merged.gone and now[known.dest_id][state.field] != state.to:
+                merged = Merged(conflicts=[*merged.values, *merged.conflicts])
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
                 values = {**values, **{name: sent[name] for name in merged.conflicts if name in sent}}
                 digest = self._digest(values)
+            if merged.overwritten:
+                self._tell_overwritten(row, merged.overwritten, known)
             if not merged.values:
                 if not (merged.conflicts or merged.gone):
                     records.same(self._store, row["route"], row["key_ref"], digest)
@@ -208,8 +229,28 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
+            wire = destination.changes(model, merged.values, merged.before)
+            items.append(Item(intent, Command(row["key"], wire, known.dest_id), parent))
         return items
+
+    def _hanging_on_lost(self, image: Mapping[str, Any]) -> list[str]:
+        """Fields that point at a record which a user has deleted or merged in the destination."""
+        if not self._lost:
+            return []
+        ref = self._store.vault.ref
+        markers = ((name, value) for name, value in image.items() if isinstance(value, dict))
+        return [name for name, one in markers if any((route, ref(key)) in self._lost for route, key in pointed(one))]
+
+    def _tell_overwritten(self, row: Row, names: Sequence[str], known: Known) -> None:
+        """An edit that the spec's policy writes over is listed for good: its value stands in the intent's before."""
+        route, rule = row["route"], "edit_overwritten"
+        remedy = "nothing to do where the source is right; else correct it there"
+        listed = [
+            Refusal("overwritten", route, row["key_ref"], rule, remedy, {"id": known.dest_id}, name, route)
+            for name in names
+        ]  # fmt: skip
+        with self._store.write() as connection:
+            refused.put(connection, self._store, self._window, listed)
 
     def _digest(self, values: dict[str, Any]) -> str:
         return self._store.vault.digest(json.dumps(values, sort_keys=True).encode())
@@ -236,6 +277,14 @@ class Loader:
         content = {"key": row["key"], "image": image}
         name = row["route"]
         return Refusal("load", name, row["key_ref"], bad.rule, bad.remedy, content, bad.column, name)
+
+
+def _parent_gone(column: str) -> BadValue:
+    remedy = "put the record it hangs on back in the CRM, or enter this one by hand where it belongs"
+    return BadValue(
+        "the record this one hangs on was deleted or merged in the CRM", rule="parent_gone_in_destination",
+        column=column, remedy=remedy,
+    )  # fmt: skip
 
 
 def _same_file(wanted: Mapping[str, Any], sent: Any) -> bool:

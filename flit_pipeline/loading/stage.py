@@ -9,7 +9,7 @@ from typing import Protocol
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
-from flit_pipeline.loading import approval
+from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.matching import adoption_of
@@ -67,9 +67,14 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
     load together, in the order of their ``order`` columns. Raises NotApproved before anything is
-    written, whoever called.
+    written, whoever called; PreflightFailed where the destination has other apps than it was prepared for. A model all
+    of whose routes depend on an app that is missing gets nothing.
     """
     approval.require(work, destination, "full")
+    apps.require_same(work, destination)
+    routes = list(work.migration.routes_of(model))
+    if not routes:
+        return []
     window = windows.current(work.store)
     plan = destination.plan(work.migration)
     if not plan.stands:
@@ -78,7 +83,6 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
         )
     resolver = Resolver(work.migration, work.store, destination)
     results: list[LoadCounts] = []
-    routes = list(work.migration.routes_of(model))
     adoptions: dict[str, Adoption] = {}
     streams = [routes] if work.migration.models[model].one_stream else [[route] for route in routes]
     with writing(work, destination):

@@ -111,7 +111,7 @@ def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             safely(context, opener.alive()),
             opener.workspace(migration.name) as work,
         ):
-            if context.run.tags.get(STAGE_TAG) == "full":
+            if context.run.tags.get(STAGE_TAG) in ("full", "delta", "fix_back"):
                 with opener.destination(work) as destination:
                     require(work, destination, "full")
             metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}

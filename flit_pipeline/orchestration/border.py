@@ -73,6 +73,18 @@ def only_run(folder: Path, migration: str) -> Iterator[None]:
         os.close(_held.pop(place))
 
 
+def at_work(folder: Path, migration: str) -> bool:
+    """True while a run of the migration has the right to work in this FLIT_HOME."""
+    name = f"{migration}.working"
+    if str(folder / name) in _held:
+        return True
+    try:
+        os.close(_lock(folder, name))
+    except BlockingIOError:
+        return True
+    return False
+
+
 def _lock(folder: Path, name: str) -> int:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(folder / name, os.O_CREAT | os.O_RDWR, 0o600)

@@ -1,7 +1,16 @@
 """Names that assets, jobs and the command line share."""
 
-STAGES = ("inventory", "prepare", "match", "full", "reconcile")
+STAGES = ("inventory", "prepare", "match", "dry_run", "full", "delta", "reconcile", "fix_back", "rollback")
 """Stages in their order; each is a Dagster job of every migration."""
+
+
+ACCEPT_TAG = "flit/accept_vanished"
+"""Run tag: ``OBJECT=ROWS`` with commas between; so many rows a person said may be gone."""
+
+
+def windows_name(migration: str) -> str:
+    """Name of a migration's partitions: the windows of its pickup."""
+    return f"{migration}_windows"
 
 
 def job_name(migration: str, stage: str) -> str:

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from flit_pipeline.loading.stage import Writable
+from flit_pipeline.loading.rollback.target import Target
 from flit_pipeline.sources.base import SourceReader
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import Migration
@@ -33,7 +33,7 @@ class Opener(Protocol):
     def files(self, migration: Migration) -> AbstractContextManager[FileSource]:
         """Its attachments."""
 
-    def destination(self, work: Workspace) -> AbstractContextManager[Writable]:
+    def destination(self, work: Workspace) -> AbstractContextManager[Target]:
         """Its destination."""
 
     def reports(self, name: str) -> Path:

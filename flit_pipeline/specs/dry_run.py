@@ -12,6 +12,7 @@ from flit_pipeline.errors import SpecError
 from flit_pipeline.mapping.engine import Engine, route_query
 from flit_pipeline.mapping.transforms import resolve
 from flit_pipeline.specs.context import Context, RouteLike
+from flit_pipeline.specs.migration_spec import FieldRule
 from flit_pipeline.specs.rules_routes import conditions
 from flit_pipeline.specs.source_spec import CellType, SourceObject
 
@@ -63,11 +64,28 @@ def _route_problems(c: Context, engine: Engine, route: RouteLike) -> Iterator[st
             yield at(f"_rows_{name} is {kind}, must be a list: [{key}] or list({key})")
     for where, sql in conditions(route):
         yield from (c.at(route, *where)(text) for text in _condition(engine, route, sql))
+    for name, rule in route.route.fields.items():
+        if rule.lines in types:
+            yield from (c.at(route, "fields", name)(text) for text in _lines(engine, rule, types[str(rule.lines)]))
     for column, where in _read(route):
         if not _FIELD_TYPE.fullmatch(types.get(column, "VARCHAR")):
             yield c.at(route, *where)(
                 f"{column!r} is {types[column]}, which no field takes; cast it, or take a part of it"
             )
+
+
+def _lines(engine: Engine, rule: FieldRule, kind: str) -> Iterator[str]:
+    """Whether the column of ``lines`` holds structs with the fields that the rules of the children read."""
+    fields = engine.struct(kind)
+    if fields is None:
+        yield f"lines: {rule.lines!r} is {kind}, must be a list of structs: list(struct_pack(…))"
+        return
+    read = [str(rule.key), *(column for one in rule.fields.values() for column in one.columns)]
+    for column in dict.fromkeys(read):
+        if column not in fields:
+            yield f"{column!r} is not a field of the structs in {rule.lines}; valid: {', '.join(fields)}"
+        elif not _FIELD_TYPE.fullmatch(fields[column]):
+            yield f"{column!r} is {fields[column]}, which no field takes; cast it, or take a part of it"
 
 
 def _condition(engine: Engine, route: RouteLike, sql: str) -> Iterator[str]:
@@ -85,5 +103,5 @@ def _read(route: RouteLike) -> Iterator[tuple[str, tuple[str, ...]]]:
     for column in route.route.key.from_:
         yield column, ("key",)
     for name, rule in route.route.fields.items():
-        for column in rule.columns:
+        for column in rule.columns if not rule.lines else ():
             yield column, ("fields", name)

@@ -1,6 +1,6 @@
 """A practice overlay: a folder that inherits a migration and adds or overrides single lines of it.
 
-    practice/migration.yaml      inherits: <migration>; owners and title where this practice's differ
+    practice/migration.yaml      inherits: <migration>; owners and title where this practice's differ; options chosen
     practice/source.yaml         objects.<object>.fields: columns of this practice
     practice/<model>.yaml        creates, routes.<route>.fields, routes.<route>.match, ignored
 
@@ -18,9 +18,9 @@ from pydantic import Field
 
 from flit_pipeline.errors import SpecError
 from flit_pipeline.specs.context import listed
-from flit_pipeline.specs.grammar import Count, Name, Strict, Text, parse
+from flit_pipeline.specs.grammar import Count, Name, Strict, Switch, Text, parse
 from flit_pipeline.specs.match_spec import Match
-from flit_pipeline.specs.migration_spec import FieldRule, NewField
+from flit_pipeline.specs.migration_spec import FieldRule, NewField, Pickup
 from flit_pipeline.specs.source_spec import Cell
 from flit_pipeline.specs.yaml_text import Document, Where, read_yaml
 
@@ -36,14 +36,22 @@ class PracticeOwners(Strict):
     fallback: str | None = None
 
 
+class PracticeOption(Strict):
+    """Whether this practice wants an option."""
+
+    chosen: Switch
+
+
 class PracticeMigration(Strict):
     """``migration.yaml`` of an overlay. ``inherits``: the migration whose lines these are laid over."""
 
     inherits: Name
     title: Text | None = None
     owners: PracticeOwners | None = None
+    options: dict[Name, PracticeOption] = Field(default_factory=dict)
     batch_size: Count | None = None
     lanes: Count | None = None
+    pickup: Pickup | None = None
 
 
 class PracticeObject(Strict):

@@ -134,11 +134,11 @@ def other(value: Any, name: str) -> Any:
 
 
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
-    """How the source is reached, the size of a batch and how many are under way."""
+    """How and when the source is read, the size of a batch and how many are under way."""
     if part == "source":
         ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
-        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv"))
-    return part == "file" and path[0] in ("batch_size", "lanes")
+        return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv", "delta"))
+    return part == "file" and path[0] in ("batch_size", "lanes", "pickup")
 
 
 ALL_LEAVES = [(part, path) for part in PARTS for path in leaves(getattr(base(), part))]

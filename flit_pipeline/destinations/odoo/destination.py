@@ -4,11 +4,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from flit_pipeline.destinations.base import Candidate, Fact, LookupKey, SchemaNote, SchemaPlan
-from flit_pipeline.destinations.odoo import candidates, fingerprint, forms, lookups, preflight, schema, values
+from flit_pipeline.destinations.odoo import (
+    candidates,
+    fingerprint,
+    forms,
+    likeness,
+    lines,
+    lookups,
+    preflight,
+    proof,
+    schema,
+    screens,
+    values,
+)
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
 from flit_pipeline.destinations.odoo.names import KEY, PARENTS, WRITE
+from flit_pipeline.destinations.odoo.undo import OdooUndo
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
@@ -19,10 +32,13 @@ class OdooDestination:
     def __init__(self, client: OdooClient, migration: Migration, ledger: str) -> None:
         self.client = client
         self._migration = migration
-        self._fences = Fences(client, ledger)
+        self._children = lines.child_fields(migration.everything)
+        self._fences = Fences(client, ledger, self._specification)
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
+        self._proof = proof.Reading(client)
         self.lease = Lease(client, migration.name, ledger)
+        self.undo = OdooUndo(client, migration, self.lease)
 
     def identity(self) -> str:
         """The database's own uuid: a copy under another URL keeps it, another database never has it."""
@@ -35,6 +51,10 @@ class OdooDestination:
         """Every reason why the spec cannot be loaded here."""
         return preflight.live_problems(self.client, migration)
 
+    def present(self, names: Collection[str]) -> set[str]:
+        """Those of the modules and models that this database has."""
+        return schema.present(self.client, names)
+
     def plan(self, migration: Migration) -> SchemaPlan:
         """Schema the live server lacks."""
         return schema.plan(self.client, migration)
@@ -45,8 +65,10 @@ class OdooDestination:
         self._types.clear()
 
     def place(self, migration: Migration, ours: Collection[tuple[str, str]], note: SchemaNote) -> list[str]:
-        """Pages on forms and external ids for what we made."""
-        return forms.place(self.client, migration, ours, note)
+        """Screens of our models, pages on forms, and external ids for what we made."""
+        made = {(screens.VIEW, one.name) for one in screens.screens(migration)}
+        refused = screens.place(self.client, migration, note)
+        return refused + forms.place(self.client, migration, {*ours, *made}, note)
 
     def fingerprints(self, migration: Migration) -> dict[str, Fact]:
         """Facts of every field the spec uses, as after the plan."""
@@ -55,6 +77,13 @@ class OdooDestination:
     def lookups(self, wanted: Sequence[LookupKey]) -> dict[LookupKey, int | None]:
         """Ids of existing records."""
         return self._lookups.find(wanted)
+
+    def by_key(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Ids of the records that carry these source keys."""
+        if KEY not in self.field_types(model):
+            return {}
+        rows = self.client.read(model, "search_read", domain=[[KEY, "in", list(keys)]], fields=[KEY], order="id")
+        return {str(row[KEY]): int(row["id"]) for row in rows}
 
     def xmlids(self, wanted: Sequence[str]) -> dict[str, int]:
         """Ids of shipped records."""
@@ -102,10 +131,33 @@ class OdooDestination:
         Not by search_read: it drops active_test on its way, and a list of records comes without its archived ones.
         """
         rows = self.client.read(model, "read", ids=sorted(set(ids)), fields=list(fields), load=None)
+        for name in fields:
+            if (model, name) in self._children:
+                self._put_children(model, name, rows)
         return {row["id"]: row for row in rows}
+
+    def stamps(self, model: str, ids: Sequence[int]) -> dict[int, str]:
+        """``YYYY-MM-DD HH:MM:SS uid`` of each record's last write."""
+        rows = self.read(model, ids, ["write_date", "write_uid"])
+        return {one: f"{row['write_date']} {row['write_uid'] or 0}" for one, row in rows.items()}
+
+    def _put_children(self, model: str, name: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Child records in the place of their ids."""
+        child, fields = self._children[model, name]
+        ids = [one for row in rows for one in row[name]]
+        found = self.read(child, ids, fields) if ids else {}
+        for row in rows:
+            row[name] = [found[one] for one in row[name] if one in found]
+
+    def _specification(self, model: str, name: str) -> dict[str, Any]:
+        """What web_save and web_read shall tell of a field."""
+        children = self._children.get((model, name))
+        return {"fields": {one: {} for one in children[1]}} if children else {}
 
     def count_keys(self, model: str, prefix: str) -> int:
         """Records of the model that carry a source key of this prefix; 0 before the key field is there."""
+        if model.startswith("x_") and not schema.live_models(self.client, [model]):
+            return 0  # ours, and not made yet
         if KEY not in self.field_types(model):
             return 0
         return int(self.client.read(model, "search_count", domain=[[KEY, "=like", prefix.replace("_", r"\_") + "%"]]))
@@ -121,11 +173,31 @@ class OdooDestination:
 
     def canonical(self, model: str, field: str, value: Any) -> Any:
         """A value in the form in which two equal ones are ``==``."""
-        return values.canonical(self.field_types(model).get(field, "char"), value)
+        if (model, field) in self._children:
+            return lines.compared(value, self._canonical_of_children(model, field))
+        return values.canonical(self._kind(model, field), value)
+
+    def _canonical_of_children(self, model: str, field: str) -> lines.Canonical:
+        child, _ = self._children[model, field]
+        return lambda name, value: self.canonical(child, name, value)
+
+    def lines(self, model: str, field: str, children: Sequence[tuple[str, dict[str, Any]]]) -> Any:
+        """Child records as a new record takes them."""
+        child, _ = self._children[model, field]
+        return lines.created([(key, {n: self.wire(child, n, v) for n, v in one.items()}) for key, one in children])
+
+    def changes(self, model: str, values: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+        """Wire values of an update, its lines as commands by their key."""
+        return {
+            name: lines.changes(value, before[name], self._canonical_of_children(model, name))
+            if (model, name) in self._children and name in before
+            else value
+            for name, value in values.items()
+        }
 
     def wire(self, model: str, field: str, value: Any) -> Any:
         """A mapped value in wire form."""
-        return values.wire(self.field_types(model).get(field, "char"), field, value)
+        return values.wire(self._kind(model, field), field, value)
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""
@@ -138,6 +210,62 @@ class OdooDestination:
         if model not in self._types:
             self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
         return self._types[model]
+
+    def evidence(self, model: str, fields: Sequence[str]) -> list[str]:
+        """The fields, of a file its checksum, size and link, and who wrote the record last."""
+        return proof.evidence(self.field_types(model), fields)
+
+    def found(self, model: str, field: str, record: dict[str, Any]) -> Any:
+        """The value of a field; of a file what the server says of it."""
+        return proof.filed(record) if self.field_types(model).get(field) == "binary" else record[field]
+
+    def empty(self, model: str, field: str, value: Any) -> bool:
+        """Nothing was wanted."""
+        return likeness.empty(self._kind(model, field), value)
+
+    def vacant(self, model: str, field: str, value: Any) -> bool:
+        """Nothing stands there."""
+        return likeness.vacant(self._kind(model, field), value)
+
+    def same(self, model: str, field: str, wanted: Any, found: Any) -> str | None:
+        """'' where the value stands as wanted, the name of the rule that makes it the same, or None."""
+        kind = self._kind(model, field)
+        if kind == "binary":
+            return proof.same_file(wanted, found)
+        places = self._proof.places(model, field) if kind in ("float", "monetary") and wanted != found else ()
+        return likeness.same(kind, wanted, found, places=places)
+
+    def cut(self, model: str, field: str, wanted: Any, found: Any) -> bool:
+        """A true beginning of the wanted text stands there, and no more."""
+        return likeness.cut(self._kind(model, field), wanted, found)
+
+    def defaults(self, model: str, fields: Sequence[str]) -> dict[str, Any]:
+        """What Odoo puts in by itself."""
+        return self._proof.defaults(model, fields)
+
+    def by_person(self, record: dict[str, Any]) -> bool:
+        """The record was written last by another user than ours and Odoo itself."""
+        return self._proof.by_person(record)
+
+    def keyed(self, model: str, prefix: str, after: int, limit: int) -> dict[int, str]:
+        """Id -> source key, by id."""
+        return self._proof.keyed(model, prefix, after, limit) if KEY in self.field_types(model) else {}
+
+    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
+        """Source key -> id."""
+        return self._proof.standing(model, keys) if KEY in self.field_types(model) else {}
+
+    def traces(self, since: str) -> dict[str, int]:
+        """Mails waiting, notifications and log lines of our user."""
+        return self._proof.traces(since)
+
+    def _kind(self, model: str, field: str) -> str:
+        """Type of a field: the live one, or the one it will have once the spec's schema is applied."""
+        kind = self.field_types(model).get(field)
+        if kind is None:
+            new = self._migration.models[model].creates.get(field) if model in self._migration.models else None
+            return new.type if new else "char"
+        return kind
 
     def close(self) -> None:
         """Close the connection."""

@@ -80,10 +80,30 @@ class Lease:
             if rows := self._parameter(self._owner):
                 break
         if not rows or rows[0]["value"] != self._ledger:
-            raise IdentityMismatch(
-                "the destination was loaded by another ledger (another FLIT_HOME or a copy of the database)",
-                remedy="use the FLIT_HOME that loaded it, or roll that migration back from there first",
-            )
+            raise _foreign()
+
+    def require_owner(self) -> None:
+        """Raises IdentityMismatch where another ledger is bound to this migration here. Binds nothing."""
+        rows = self._parameter(self._owner)
+        if rows and rows[0]["value"] != self._ledger:
+            raise _foreign()
+
+    def owner_user(self) -> int:
+        """Number of the user who bound the destination to its ledger; 0 where nobody has."""
+        domain = [["key", "=", self._owner]]
+        rows = self._client.read(MODEL, "search_read", domain=domain, fields=["create_uid"], load=None)
+        return int(rows[0]["create_uid"] or 0) if rows else 0
+
+    def others(self) -> bool:
+        """True where other migrations were loaded into this database and not rolled back."""
+        domain = [["key", "=like", f"{LEDGER_PARAMETER}.%"], ["key", "!=", self._owner]]
+        return bool(self._client.read(MODEL, "search_count", domain=domain))
+
+    def disown(self) -> None:
+        """The destination holds nothing of this ledger any more: another one may come."""
+        for row in self._parameter(self._owner):
+            if row["value"] == self._ledger:
+                self._remove(row["id"])
 
     def take(self) -> None:
         """Take the lease, or take over a dead one. Raises LeaseHeld."""
@@ -168,6 +188,13 @@ class Lease:
             self._client.write(MODEL, "unlink", ids=[identity])
         except DestinationRefused:
             return  # another process removed it in the same moment
+
+
+def _foreign() -> IdentityMismatch:
+    return IdentityMismatch(
+        "the destination was loaded by another ledger (another FLIT_HOME or a copy of the database)",
+        remedy="use the FLIT_HOME that loaded it, or roll that migration back from there first",
+    )
 
 
 def _parse(value: str) -> Holder:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flit_pipeline.sandbox.odoo import access, reading, web, writing
+from flit_pipeline.sandbox.odoo.defaults import context_get, default_get
 from flit_pipeline.sandbox.odoo.env import Env
 from flit_pipeline.sandbox.odoo.refusals import Broken, NotImplementedHere, value_error
 from flit_pipeline.sandbox.odoo.schema import LINKS, Field, Model
@@ -151,6 +152,7 @@ METHODS: dict[str, Method] = {
     "search_read": Method(search_read, reads=True, on_model=True, right="read"),
     "read": Method(read, reads=True, right="read"),
     "fields_get": Method(fields_get, reads=True, on_model=True),
+    "default_get": Method(default_get, reads=True, on_model=True, right="read"),
     "create": Method(create, on_model=True, right="create"),
     "write": Method(write, right="write"),
     "unlink": Method(unlink, right="unlink"),
@@ -161,6 +163,7 @@ METHODS: dict[str, Method] = {
     "check_access_rights": Method(check_access_rights, reads=True, on_model=True),
 }
 OWN: dict[tuple[str, str], Method] = {
+    ("res.users", "context_get"): Method(context_get, reads=True, on_model=True),
     ("ir.config_parameter", "get_param"): Method(get_param, reads=True, on_model=True),
     ("ir.config_parameter", "set_param"): Method(set_param, on_model=True),
 }
@@ -198,4 +201,5 @@ _ATTRIBUTES: dict[str, Callable[[Field], Any]] = {
     "relation_field": lambda one: one.relation_field or None if one.type == "one2many" else None,
     "selection": lambda one: options_of(one) if one.type == "selection" else None,
     "size": lambda one: one.size or None,
+    "digits": lambda one: list(one.digits) if one.digits else None,
 }
