@@ -154,7 +154,7 @@ class OdooDestination:
         Not by ``search_read``: it leaves archived records out of a list of records, whatever the context says, so that
         an event whose guest was archived looked as if a user had taken the guest away (tried).
         """
-        rows = self.client.read(model, "read", ids=list(ids), fields=list(fields), load=None) if ids else []
+        rows = self.client.read(model, "read", ids=sorted(set(ids)), fields=list(fields), load=None) if ids else []
         for name in fields:
             if (model, name) in self._children:
                 self._put_children(model, name, rows)
