@@ -14,15 +14,24 @@ from flit_pipeline.wiring import Wiring
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
 )
+@click.option("--diff", is_flag=True, help="Write the cells that differ and the dry run: HTML, XLSX, Parquet.")
+@click.option("--without-values", is_flag=True, help="With --diff: classes, counts and keyed hashes alone, to share.")
 @practice_option
 @guarded
-def report(migration: str, out: Path) -> None:
+def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
     """Write the reconciliation, and the automations to rebuild by hand, into a folder. They quote the practice."""
+    from flit_pipeline.reports.diff import write_diff
     from flit_pipeline.reports.rebuild import HEADING, write_report
 
+    if without_values and not diff:
+        raise click.UsageError("--without-values stands with --diff only")
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
+        if diff:
+            written = write_diff(work, out, wiring.reports(migration), values=not without_values)
+            click.echo(f"written: {', '.join(written)}")
+            return
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")

@@ -89,9 +89,7 @@ class _Fixer:
 
     def run(self) -> Fixed:
         """All portions of the list."""
-        sender = Sender(
-            self._work.store, self._destination, self._window, self._model, self._destination.lease.beat
-        )
+        sender = Sender(self._work.store, self._destination, self._window, self._model, self._destination.lease.beat)
         try:
             for route, asked in self._portions():
                 self._fix(sender, self._work.migration.routes[route], asked)
@@ -214,7 +212,9 @@ class _Fixer:
         remedy = "decide in the CRM: keep the edit, or clear it there and run again"
         self._list(route, row, "edited_in_destination", remedy, names, {"id": one.dest_id})
 
-    def _list(self, route: str, row: Mapping[str, str], rule: str, remedy: str, names: Sequence[str], content: Any) -> None:
+    def _list(
+        self, route: str, row: Mapping[str, str], rule: str, remedy: str, names: Sequence[str], content: Any
+    ) -> None:
         held = [Refusal("conflict", route, row["key_ref"], rule, remedy, content, name, route) for name in names]
         with self._work.store.write() as connection:
             refused.put(connection, self._work.store, self._window, held)

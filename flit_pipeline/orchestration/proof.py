@@ -21,7 +21,9 @@ from flit_pipeline.verification.dry_run import planned, release_window
 from flit_pipeline.verification.reconcile import prove
 
 TOTALS, BALANCES, BELONGINGS, TRACES = "totals_of_numbers", "balances_of_accounts", "links_and_owners", "traces"
-NEXT = "Next: `report MIGRATION --out DIR --diff` shows the cells, `run fix_back` sends what is lost, changed or cut off"
+NEXT = (
+    "Next: `report MIGRATION --out DIR --diff` shows the cells, `run fix_back` sends what is lost, changed or cut off"
+)
 
 
 def proof_assets(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]:
@@ -48,7 +50,7 @@ def _fidelity(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             cells = proof.cells
             context.log.info(f"{cells.denominator} cells compared, {100 * cells.fidelity:.3f} % as they should be")
             metadata: dict[str, Any] = {"report": dg.MetadataValue.path(str(path)), "problems": len(proof.problems)}
-            metadata |= {name: count for name, count in cells.cells.items()}
+            metadata |= cells.cells
             metadata |= {"fidelity": cells.fidelity, "seconds": round(cells.seconds, 1), "peak MiB": cells.peak_mb}
             yield dg.MaterializeResult(metadata=metadata, check_results=_checks(asset_key, migration, proof))
             proof.require()
@@ -144,7 +146,9 @@ def _checks(asset: dg.AssetKey, migration: Migration, proof: Proof) -> list[dg.A
     found.append(check(TOTALS, not totals, f"{'; '.join(totals)}. {NEXT}" if totals else f"{sums} totals agree"))
     said = "; ".join(str(one) for one in proof.balances) or "the spec names no accounts"
     found.append(check(BALANCES, not balances, f"{said}. {NEXT}" if balances else said))
-    orphans, lost, nobody = (sum(getattr(r, n) for r in routes.values()) for n in ("orphans", "unresolved", "ownerless"))
+    orphans, lost, nobody = (
+        sum(getattr(r, n) for r in routes.values()) for n in ("orphans", "unresolved", "ownerless")
+    )
     said = f"{orphans} records lost what they belong to, {lost} point at something unknown, {nobody} have no owner"
     remedy = "Next: restore what is gone, or roll back; for owners create users with the e-mails of the staff"
     found.append(check(BELONGINGS, not (orphans or lost), f"{said}. {remedy}" if orphans or lost or nobody else said))

@@ -166,7 +166,9 @@ class _Walk:
     def _read(self, ids: list[int], targets: dict[str, set[int]]) -> tuple[dict[int, Image], dict[str, set[int]]]:
         found = self._destination.read(self._route.model, ids, self._fields) if ids else {}
         alive = {
-            model: set(self._destination.read(model, sorted(asked), ["id"])) for model, asked in targets.items() if asked
+            model: set(self._destination.read(model, sorted(asked), ["id"]))
+            for model, asked in targets.items()
+            if asked
         }
         return found, alive
 

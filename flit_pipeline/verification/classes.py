@@ -44,7 +44,9 @@ class RouteJudge:
         types = destination.field_types(route.model)
         fields = list(route.route.fields)
         self._types = {name: types.get(name, "") for name in fields}
-        self._numbers = [name for name in fields if self._types[name] in NUMBERS and not route.route.fields[name].targets]
+        self._numbers = [
+            name for name in fields if self._types[name] in NUMBERS and not route.route.fields[name].targets
+        ]
         self._links = {name: rule.targets for name, rule in route.route.fields.items() if rule.targets}
         self._files = route.files.keys()
         self._owners = [name for name, rule in route.route.fields.items() if rule.owner]
@@ -120,7 +122,9 @@ class RouteJudge:
                     self.cells.kept += 1
                 elif cls in REPAIRABLE and name not in one.broken:
                     self.cells.repairable += 1
-                    fixes.append({"route": self._route.name, "key_ref": one.key_ref, "field": name, "found": text(there)})
+                    fixes.append(
+                        {"route": self._route.name, "key_ref": one.key_ref, "field": name, "found": text(there)}
+                    )
                 self._count(name, cls, rule)
                 cells.append(self._cell(one, name, cls, rule, there))
             self._belongings(one, record, alive)

@@ -95,7 +95,9 @@ class _Planner:
         known = records.known(self._work.store, self._route.name, refs)
         images = [json.loads(row["image"]) for row in rows]
         self._resolver.prepare(images)
-        there = self._destination.standing(self._route.model, [row["key"] for row in rows if row["key_ref"] not in known])
+        there = self._destination.standing(
+            self._route.model, [row["key"] for row in rows if row["key_ref"] not in known]
+        )
         cells: list[dict[str, Any]] = []
         held: set[str] = set()
         changed: list[tuple[str, dict[str, Any], dict[str, Any], Known]] = []
@@ -144,9 +146,7 @@ class _Planner:
         place = int(np.searchsorted(among, wanted))
         return place < len(among) and bool(among[place] == wanted)
 
-    def _changes(
-        self, changed: list[tuple[str, dict[str, Any], dict[str, Any], Known]]
-    ) -> Iterator[dict[str, Any]]:
+    def _changes(self, changed: list[tuple[str, dict[str, Any], dict[str, Any], Known]]) -> Iterator[dict[str, Any]]:
         """Three-way, as the loader: what would be written, and the edits that would be kept."""
         if not changed:
             return
@@ -163,7 +163,9 @@ class _Planner:
                 self._count("gone")
                 yield _cell(ref, one.dest_id, "gone", "", None, None)
                 continue
-            files = {name: value for name, value in values.items() if _is_file(value) and not _same(value, sent.get(name))}
+            files = {
+                name: value for name, value in values.items() if _is_file(value) and not _same(value, sent.get(name))
+            }
             write = merged.values | files | new
             action = "update" if write else "conflict_kept" if merged.conflicts else "unchanged"
             self._count(action)

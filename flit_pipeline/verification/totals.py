@@ -63,9 +63,7 @@ def _sums(work: Workspace, route: BoundRoute, sql: str, columns: dict[str, str])
     ]  # fmt: skip
     tables = {name: _valid(work, name) for name in route.query.objects}
     tables[HELD] = pa.table({"id": pa.array(ids, pa.string())})
-    chosen = ", ".join(
-        f"sum(\"{column}\")::decimal(38, 8)::varchar as f{n}" for n, column in enumerate(columns.values())
-    )
+    chosen = ", ".join(f'sum("{column}")::decimal(38, 8)::varchar as f{n}' for n, column in enumerate(columns.values()))
     held = f'exists (select 1 from {HELD} h where list_contains("_rows_{route.lead}"::varchar[], h.id))'
     rows = route_query(sql, route.route.skip, rejects, [])
     whole = f"select {chosen} from (\n{rows}\n) where _skip is null and _reject is null and not {held}"

@@ -153,9 +153,9 @@ def test_files_are_judged_by_what_the_server_computed(sending: Sending) -> None:
     rows = there.keyed("ir.attachment", "test/", 0, 100)
     record = there.read("ir.attachment", [max(rows)], there.evidence("ir.attachment", ["datas"]))[max(rows)]
     assert link == "https://x.example/a"
-    assert there.same("ir.attachment", "datas", {**marker, "link": True}, there.found("ir.attachment", "datas", record)) == (
-        "link_for_a_large_file"
-    )
+    assert there.same(
+        "ir.attachment", "datas", {**marker, "link": True}, there.found("ir.attachment", "datas", record)
+    ) == ("link_for_a_large_file")
     assert there.same("ir.attachment", "datas", marker, there.found("ir.attachment", "datas", record)) is None
 
 
@@ -169,6 +169,8 @@ def test_who_wrote_last_and_what_was_left_behind(odoo: OdooUnderTest, sending: S
     assert there.traces("2020-01-01 00:00:00") == before
     key = there.keyed("res.partner", "test/", written.dest_id - 1, 1)
     assert list(key) == [written.dest_id] and there.keyed("res.partner", "test/", written.dest_id, 5) == {}
-    client.write("mail.message", "create", vals_list=[{"body": "<p>log</p>", "model": "res.partner", "res_id": written.dest_id}])
+    client.write(
+        "mail.message", "create", vals_list=[{"body": "<p>log</p>", "model": "res.partner", "res_id": written.dest_id}]
+    )
     after = there.traces("2020-01-01T00:00:00Z")
     assert after == {**before, "log_lines_without_key": before["log_lines_without_key"] + 1}

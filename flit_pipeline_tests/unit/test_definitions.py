@@ -20,7 +20,11 @@ def test_everything_that_writes_stands_behind_the_approval(tmp_path: Path) -> No
     assert graph.get(gate).parent_keys == set()
     writers = {name for name, key in keys.items() if gate in graph.get(key).parent_keys}
     models = wiring.migration(MIGRATION).models
-    assert writers == {("odoo", "schema"), ("odoo", "fix_back"), *(("odoo", model.replace(".", "_")) for model in models)}
+    assert writers == {
+        ("odoo", "schema"),
+        ("odoo", "fix_back"),
+        *(("odoo", model.replace(".", "_")) for model in models),
+    }
     gated = {
         stage: gate in definitions.resolve_job_def(f"{MIGRATION}__{stage}").asset_layer.executable_asset_keys
         for stage in STAGES
