@@ -15,24 +15,33 @@ from flit_pipeline.wiring import Wiring
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
 )
+@click.option("--diff", is_flag=True, help="Write the cells that differ and the dry run: HTML, XLSX, Parquet.")
+@click.option("--without-values", is_flag=True, help="With --diff: classes, counts and keyed hashes alone, to share.")
 @practice_option
 @environment_option
 @guarded
-def report(migration: str, out: Path) -> None:
+def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
     """Write the documents of a MIGRATION into a folder: completion report, mapping, findings, what is rebuilt by hand.
 
     They quote the practice: names of staff, ids of rows. The completion report stands there once `handover` was run,
     the list of what a rollback left once one was run.
     """
+    from flit_pipeline.reports.diff import write_diff
     from flit_pipeline.reports.documents import write_documents
     from flit_pipeline.reports.rebuild import HEADING, write_report
     from flit_pipeline.reports.rollback import write_rollback
     from flit_pipeline.reports.sample import write_sample
     from flit_pipeline.verification.owner_matches import ROOM, unmatched
 
+    if without_values and not diff:
+        raise click.UsageError("--without-values stands with --diff only")
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
+        if diff:
+            written = write_diff(work, out, wiring.reports(migration), values=not without_values)
+            click.echo(f"written: {', '.join(written)}")
+            return
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
         staff = unmatched(work) if work.staging.exists(*ROOM) else None
         written += write_documents(work, out, wiring.reports(migration), staff)

@@ -50,7 +50,7 @@ def _fidelity(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             cells = proof.cells
             context.log.info(f"{cells.denominator} cells compared, {100 * cells.fidelity:.3f} % as they should be")
             metadata: dict[str, Any] = {"report": dg.MetadataValue.path(str(path)), "problems": len(proof.problems)}
-            metadata |= {name: count for name, count in cells.cells.items()}
+            metadata |= cells.cells
             metadata |= {"fidelity": cells.fidelity, "seconds": round(cells.seconds, 1), "peak MiB": cells.peak_mb}
             yield dg.MaterializeResult(metadata=metadata, check_results=_checks(asset_key, migration, proof))
             proof.require()
