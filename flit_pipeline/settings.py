@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from flit_pipeline.errors import SettingsError
 
 ODOO = ("FLIT_ODOO_URL", "FLIT_ODOO_DATABASE", "FLIT_ODOO_API_KEY")
-
+ODOO_USER = ("FLIT_ODOO_USER", "FLIT_ODOO_PASSWORD")
+TRANSPORTS = ("", "json2", "xmlrpc")
 
 AUTH = {"bearer": ("TOKEN",), "api_key": ("TOKEN",), "basic": ("USER", "PASSWORD"), "oauth2": ("USER", "PASSWORD")}
 """Kind of authentication in a source spec -> the variables that belong to the URL."""
@@ -36,11 +37,17 @@ class SourceAccess:
 
 @dataclass(frozen=True)
 class OdooAccess:
-    """How Odoo is reached."""
+    """How Odoo is reached: by JSON-2 with a key, by XML-RPC as a user with a password or a key.
+
+    ``transport``: json2, xmlrpc, or '' where the server's version decides.
+    """
 
     url: str
     database: str
-    api_key: str
+    api_key: str = ""
+    user: str = ""
+    password: str = ""
+    transport: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,14 +126,33 @@ class Settings:
         return SourceAccess(url, given("TOKEN"), exports, given("USER"), given("PASSWORD"), files)
 
     def odoo(self) -> OdooAccess:
-        """Access to Odoo. Raises SettingsError naming what is missing."""
-        missing = [name for name in ODOO if not self._text(name)]
+        """Access to Odoo. Raises SettingsError naming what is missing, or what does not belong together."""
+        key, (user, password) = self._text("FLIT_ODOO_API_KEY"), map(self._text, ODOO_USER)
+        missing = [name for name in (ODOO[:2] if user or password else ODOO) if not self._text(name)]
         if missing:
             raise SettingsError(
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
-                remedy=f"set {', '.join(ODOO)} (the key: Odoo, preferences, account security, new API key)",
+                remedy=f"set {', '.join(ODOO)} (the key: Odoo, preferences, account security, new API key); before"
+                " Odoo 19 FLIT_ODOO_USER too",
             )
-        return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self._text(n) for n in ODOO))
+        if user and not (password or key):
+            raise SettingsError(
+                "FLIT_ODOO_USER is set without FLIT_ODOO_PASSWORD",
+                remedy="set FLIT_ODOO_PASSWORD, or FLIT_ODOO_API_KEY to a key of this user, as well",
+            )
+        if password and not user:
+            raise SettingsError("FLIT_ODOO_PASSWORD is set without FLIT_ODOO_USER", remedy="set FLIT_ODOO_USER as well")
+        transport = self._text("FLIT_ODOO_TRANSPORT")
+        if transport not in TRANSPORTS:
+            raise SettingsError("FLIT_ODOO_TRANSPORT is neither json2 nor xmlrpc", remedy="set one of them, or unset it")
+        needed = {"json2": ("FLIT_ODOO_API_KEY", key), "xmlrpc": ("FLIT_ODOO_USER", user)}.get(transport)
+        if needed and not needed[1]:
+            raise SettingsError(
+                f"FLIT_ODOO_TRANSPORT asks for {transport} and {needed[0]} is not set", remedy=f"set {needed[0]} as well"
+            )
+        return OdooAccess(
+            self._url("FLIT_ODOO_URL") or "", self._text("FLIT_ODOO_DATABASE"), key, user, password, transport
+        )
 
     def _folder(self, name: str) -> Path | None:
         value = self.environment.get(name) or None
