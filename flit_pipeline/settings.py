@@ -144,11 +144,14 @@ class Settings:
             raise SettingsError("FLIT_ODOO_PASSWORD is set without FLIT_ODOO_USER", remedy="set FLIT_ODOO_USER as well")
         transport = self._text("FLIT_ODOO_TRANSPORT")
         if transport not in TRANSPORTS:
-            raise SettingsError("FLIT_ODOO_TRANSPORT is neither json2 nor xmlrpc", remedy="set one of them, or unset it")
+            raise SettingsError(
+                "FLIT_ODOO_TRANSPORT is neither json2 nor xmlrpc", remedy="set one of them, or unset it"
+            )
         needed = {"json2": ("FLIT_ODOO_API_KEY", key), "xmlrpc": ("FLIT_ODOO_USER", user)}.get(transport)
         if needed and not needed[1]:
             raise SettingsError(
-                f"FLIT_ODOO_TRANSPORT asks for {transport} and {needed[0]} is not set", remedy=f"set {needed[0]} as well"
+                f"FLIT_ODOO_TRANSPORT asks for {transport} and {needed[0]} is not set",
+                remedy=f"set {needed[0]} as well",
             )
         return OdooAccess(
             self._url("FLIT_ODOO_URL") or "", self._text("FLIT_ODOO_DATABASE"), key, user, password, transport

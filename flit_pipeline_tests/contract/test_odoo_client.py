@@ -336,7 +336,7 @@ def test_a_server_slower_than_the_time_out_leaves_the_outcome_unknown(odoo: Odoo
     """The server goes on after its client is gone."""
     with odoo.server.cluster.postgres.connect(odoo.database) as connection, connection.cursor() as cursor:
         cursor.execute("begin; lock table res_partner in exclusive mode")
-        hasty = connect(odoo, timeout=0.5)
+        hasty = connect(odoo, timeout=4 if odoo.user else 0.5)  # a login hashes the password first
         error = refused(lambda: hasty.write("res.partner", "create", vals_list=[{"name": "Slow"}]))
         assert isinstance(error, OutcomeUnknown)
         cursor.execute("rollback")
@@ -377,6 +377,9 @@ def test_a_call_whose_database_connection_is_cut_may_pass_later(odoo: OdooUnderT
         postgres.execute(f"select pg_terminate_backend({odoo.sql(waiting)[0][0]})")
         error = refused(call.result)
         cursor.execute("rollback")
-    assert isinstance(error, DestinationRefused)
-    assert error.transient
+    if odoo.user:  # the traceback ends with the cursor that was closed, and not with why
+        assert isinstance(error, OutcomeUnknown)
+    else:
+        assert isinstance(error, DestinationRefused)
+        assert error.transient
     assert odoo.sql("select count(*) from res_partner where name = 'Cut off'") == [(0,)]

@@ -3,6 +3,7 @@
 A test module that says ``ON_BOTH = True`` runs its tests on either; the marker `real_server` keeps one to the real server.
 With ``OVER_XMLRPC = True`` they run over XML-RPC as well: on the stand-in always, in the long form (marker `long`,
 FLIT_TEST_LONG=1) on the real 19 and on a real Odoo 14; the marker `json2` keeps one to JSON-2, `since_19` off the 14.
+``SERVERS = (...)`` names the servers itself.
 A test module that needs more than the standard modules overrides `odoo_modules`. Tests that use the fixture get the
 marker `odoo`. Without a server they skip, and with FLIT_REQUIRE_ODOO=1 they fail: a skip proves nothing.
 """
@@ -218,15 +219,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """In a module with ``ON_BOTH = True`` every test that uses the fixture runs on all servers, see above."""
-    if "odoo" not in metafunc.fixturenames or not getattr(metafunc.module, "ON_BOTH", False):
+    chosen: tuple[str, ...] = getattr(metafunc.module, "SERVERS", ())
+    if "odoo" not in metafunc.fixturenames or not (chosen or getattr(metafunc.module, "ON_BOTH", False)):
         return
     marked = metafunc.definition.get_closest_marker
-    servers = [REAL, STAND_IN]
-    if getattr(metafunc.module, "OVER_XMLRPC", False) and not marked("json2"):
+    servers = list(chosen) or [REAL, STAND_IN]
+    if chosen:
+        servers = [name for name in servers if not (name == OLD and marked("since_19"))]
+    elif getattr(metafunc.module, "OVER_XMLRPC", False) and not marked("json2"):
         servers += [STAND_IN_XML, REAL_XML] + ([] if marked("since_19") else [OLD])
     if marked("real_server"):
         servers = [name for name in servers if name not in (STAND_IN, STAND_IN_XML)]
-    given = [pytest.param(one, marks=pytest.mark.long) if one in (REAL_XML, OLD) else one for one in servers]
+    long = {OLD} if chosen else {OLD, REAL_XML}
+    given = [pytest.param(one, marks=pytest.mark.long) if one in long else one for one in servers]
     metafunc.parametrize("odoo", given, indirect=True, scope="module")
 
 

@@ -69,7 +69,14 @@ def _build(folder: Path) -> None:
     given = Path(machine.signed_by or "")
     keyring = given if given.is_file() else KEYRING
     data = private / "unpacked/usr/share/debootstrap"
-    command = ["unshare", "--mount", "env", f"DEBOOTSTRAP_DIR={data}", "sh", str(private / "unpacked/usr/sbin/debootstrap")]
+    command = [
+        "unshare",
+        "--mount",
+        "env",
+        f"DEBOOTSTRAP_DIR={data}",
+        "sh",
+        str(private / "unpacked/usr/sbin/debootstrap"),
+    ]
     command += ["--variant=minbase", f"--include={PACKAGE}", f"--keyring={keyring}", SUITE, str(folder / "root")]
     run_step(f"debootstrap {SUITE} with {PACKAGE}", [*command, machine.uris.split()[0]])
     if not (folder / "root/usr/bin/odoo").exists():

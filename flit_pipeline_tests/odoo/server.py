@@ -78,7 +78,14 @@ class OdooServer:
             *database_options(self.cluster.postgres, self.cluster.data_dir, self.database),
             *("--db-filter", f"^{self.database}$", "--no-database-list"),
             *("--http-interface", "127.0.0.1", "--http-port", str(self.http_port)),
-            *(self.cluster.install.gevent_option, str(self.gevent_port), "--workers", str(WORKERS), "--max-cron-threads", "0"),
+            *(
+                self.cluster.install.gevent_option,
+                str(self.gevent_port),
+                "--workers",
+                str(WORKERS),
+                "--max-cron-threads",
+                "0",
+            ),
             *("--smtp", "127.0.0.1", "--smtp-port", str(self.smtp_port), "--email-from", "odoo@example.com"),
         ]
         install = self.cluster.install

@@ -90,9 +90,7 @@ class OdooClient:
             except OutcomeUnknown:
                 if attempt < READ_TRIES - 1:
                     self._wait(min(8.0, 0.25 * 2**attempt))
-        raise DestinationUnavailable(
-            f"Odoo was asked for {what} {READ_TRIES} times and did not answer", remedy=RUNS
-        )
+        raise DestinationUnavailable(f"Odoo was asked for {what} {READ_TRIES} times and did not answer", remedy=RUNS)
 
 
 def _quiet(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
 from flit_pipeline.destinations.odoo.names import KEY, WRITE
+from flit_pipeline.mapping.transforms import registry
+from flit_pipeline.mapping.transforms.html import MARKUP, without_markup
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
 
 class OdooDestination:
-    """One Odoo 19 database. ``ledger``: uuid of the ledger, which marks our fences and holds the lease."""
+    """One Odoo database. ``ledger``: uuid of the ledger, which marks our fences and holds the lease."""
 
     def __init__(self, client: OdooClient, migration: Migration, ledger: str) -> None:
         self.client = client
@@ -22,6 +24,11 @@ class OdooDestination:
         self._fences = Fences(client, ledger)
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
+        self._markup = {
+            (route.model, name)
+            for route in migration.routes.values() for name, rule in route.route.fields.items()
+            if rule.via and registry.resolve(rule.via).transform.name in MARKUP
+        }  # fmt: skip
         self.lease = Lease(client, migration.name, ledger)
 
     def identity(self) -> str:
@@ -113,8 +120,15 @@ class OdooDestination:
         return values.canonical(self.field_types(model).get(field, "char"), value)
 
     def wire(self, model: str, field: str, value: Any) -> Any:
-        """A mapped value in wire form."""
-        return values.wire(self.field_types(model).get(field, "char"), field, value)
+        """A mapped value in wire form.
+
+        Where a field that the spec fills with HTML is plain text (the description of an event in Odoo 14), its tags are
+        taken out again.
+        """
+        kind = self.field_types(model).get(field, "char")
+        if kind == "text" and isinstance(value, str) and (model, field) in self._markup:
+            value = without_markup(value)
+        return values.wire(kind, field, value)
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""

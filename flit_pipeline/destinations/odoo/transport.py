@@ -1,7 +1,7 @@
 """One HTTP request to an Odoo: sent once, and every way it can fail told as one of our errors.
 
-What belongs here: what JSON-2 and XML-RPC have in common below their bodies. What does not: bodies and answers (json2.py,
-xmlrpc.py), what an answer means for the caller (refusals.py), and what may be repeated (client.py).
+What belongs here: what JSON-2 and XML-RPC have in common below their bodies. What does not: bodies and answers
+(json2.py, xmlrpc.py), what an answer means for the caller (refusals.py), and what may be repeated (client.py).
 """
 
 from collections.abc import Mapping, Sequence

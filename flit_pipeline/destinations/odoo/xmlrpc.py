@@ -18,14 +18,22 @@ from flit_pipeline.destinations.odoo.transport import READ_TIMEOUT, Line, date_o
 from flit_pipeline.errors import AccessRefused, DestinationRefused, OutcomeUnknown
 
 COMMON, OBJECT = "/xmlrpc/2/common", "/xmlrpc/2/object"
-BY_PLACE = {"create": "vals_list", "write": "vals", "search": "domain", "search_count": "domain", "search_read": "domain"}
+BY_PLACE = {
+    "create": "vals_list",
+    "write": "vals",
+    "search": "domain",
+    "search_count": "domain",
+    "search_read": "domain",
+}
 """Method -> its first argument. In Odoo 14 the domain is called ``args``, and a model's own ``create`` as it likes."""
 
 _APPLICATION, _WARNING, _DENIED, _RIGHTS = 1, 2, 3, 4
 _MARSHALLER = re.compile(r'^  File ".*xmlrpc/client\.py", line \d+, in (?:dumps|__dump|dump_\w+)$', re.MULTILINE)
 _NO_ANSWER = ("cannot marshal", "dictionary key must be string", "int exceeds XML-RPC limits")
 _GONE = "Record does not exist or has been deleted"
-_DATABASE_LOST = frozenset({"OperationalError", "InterfaceError", "PoolError", "CannotConnectNow", "TooManyConnections"})
+_DATABASE_LOST = frozenset(
+    {"OperationalError", "InterfaceError", "PoolError", "CannotConnectNow", "TooManyConnections"}
+)
 """The server had no connection to its database: whether a call had begun before, it does not say."""
 
 # fmt: off
@@ -146,8 +154,12 @@ class XmlRpc:
             return refusals.no_database(what, self._database)
         if name in _DATABASE_LOST:
             return OutcomeUnknown(f"Odoo was called ({what}) and lost its database ({name})")
-        if name == "AttributeError" and method and message.rstrip().endswith(
-            (f"has no attribute '{method}'", f"The method '{model}.{method}' does not exist")
+        if (
+            name == "AttributeError"
+            and method
+            and message.rstrip().endswith(
+                (f"has no attribute '{method}'", f"The method '{model}.{method}' does not exist")
+            )
         ):
             return refusals.no_such(what)
         return refusals.refusal(what, name, message, f"fault {_APPLICATION}", parameters)
