@@ -101,7 +101,9 @@ class FieldRule(Strict):
     ``refs``: a list of such; ``lookup``: an existing record of the destination found ``by`` its fields;
     ``owner``: a staff key, resolved by e-mail; ``xmlid``: a record the destination's own modules ship;
     ``file``: columns that tell where the file lies (its name, its URL), ``sha1``: column with its SHA-1,
-    ``else: link``: a file too large for the destination becomes a link to its URL (``reject``: is held).
+    ``else: link``: a file too large for the destination becomes a link to its URL (``reject``: is held);
+    ``if_required: default``: where the destination's version does not let the field be empty, an owner who is no user
+    gives what it fills in itself, the API user.
     """
 
     from_: Columns = Field(alias="from", default_factory=list)
@@ -119,6 +121,7 @@ class FieldRule(Strict):
     xmlid: str | None = None
     file: Columns = Field(default_factory=list)
     sha1: str | None = None
+    if_required: Literal["default"] | None = None
 
     @property
     def kind(self) -> str:
@@ -163,6 +166,8 @@ class FieldRule(Strict):
             yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'null'"
         if self.otherwise is not None and self.file and self.otherwise not in ("reject", "link"):
             yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'link'"
+        if self.if_required is not None and not self.owner:
+            yield ("if_required",), f"stands with owner only, not with {self.kind}"
         if self.sha1 is not None and not self.file:
             yield ("sha1",), f"stands with file only, not with {self.kind}"
         if self.otherwise is not None and not (self.map or self.lookup or self.file):

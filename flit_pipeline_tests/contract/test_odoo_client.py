@@ -230,6 +230,8 @@ OVER_XML = {
 def test_each_refusal_says_what_to_do_and_leaves_nothing(odoo: OdooUnderTest, client: OdooClient, what: str) -> None:
     model, method, arguments, kind, said = REFUSALS[what]
     said = OVER_XML.get(what, said) if odoo.user else said
+    if what == "field" and odoo.old:  # a contact still has a mobile there
+        arguments, said = {"vals_list": [{"name": CANARY, "x_no_such": CANARY}]}, "x_no_such"
     error = refused(lambda: client.write(model, method, **arguments))
     assert isinstance(error, kind)
     assert said in str(error)
@@ -272,6 +274,7 @@ def test_a_message_that_quotes_a_value_where_a_field_is_expected_gives_nothing_a
     assert error.column == "tz"
 
 
+@pytest.mark.since_19("Odoo 14 has no limit")
 def test_a_body_over_the_limit_is_refused(client: OdooClient) -> None:
     """128 MiB is Odoo's limit; a batch above it is cut in halves by the caller."""
     huge = {"name": CANARY, "comment": "x" * (129 * 1024 * 1024)}

@@ -97,6 +97,8 @@ def variants(
     if kind == "many2one_reference":
         return list(ids["res.partner"])
     found = [value for value in BY_TYPE[kind] if not (xml and isinstance(value, str) and "\ufffe" in value)]
+    if kind == "html" and there.client.version().startswith("14."):
+        found = [value for value in found if "&nbsp;" not in str(value)]  # written as the letter, and read back
     required = facts["required"] or (model, name) == ("res.partner", "name")
     return [value for value in found if value not in (None, "")] if required else found
 
@@ -281,10 +283,13 @@ def test_paragraphs_of_any_text_are_stored_byte_for_byte(
     draw = random.Random(19)
     texts = ["".join(draw.choices(ALPHABET, k=draw.randrange(1, 30))) for _ in range(300)]
     bodies = [values.wire("html", "body", paragraphs(text)) for text in [*filter(None, TEXTS), *texts]]
-    for model, field, base in (
+    kinds = (
         ("mail.message", "body", WHOLE["mail.message"] | {"res_id": ids["res.partner"][0]}),
         ("calendar.event", "description", WHOLE["calendar.event"]),
-    ):
+    )
+    if odoo.old:
+        bodies, kinds = [body.replace("&nbsp;", "\xa0") for body in bodies], kinds[:1]
+    for model, field, base in kinds:
         keys = sending.creates(len(bodies))
         written = sending.send(
             [Command(k.key, {**base, field: b}) for k, b in zip(keys, bodies, strict=True)], model, (field,)
@@ -299,6 +304,7 @@ def test_paragraphs_of_any_text_are_stored_byte_for_byte(
         assert [one.seen[field] or "" for one in written] == bodies
 
 
+@pytest.mark.since_19("the description of an event is no html in Odoo 14")
 def test_html_that_is_not_ours_is_changed_and_therefore_read_back(sending: Sending) -> None:
     """The rule behind soft_fields: a spec may map html without the transform, and then `seen` must be what stands."""
     assert "html" in values.SOFT

@@ -24,11 +24,13 @@ class OdooDestination:
         self._fences = Fences(client, ledger)
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
-        self._markup = {
-            (route.model, name)
+        rules = [
+            ((route.model, name), rule)
             for route in migration.routes.values() for name, rule in route.route.fields.items()
-            if rule.via and registry.resolve(rule.via).transform.name in MARKUP
-        }  # fmt: skip
+        ]  # fmt: skip
+        self._markup = {at for at, one in rules if one.via and registry.resolve(one.via).transform.name in MARKUP}
+        self._if_required = {at for at, one in rules if one.if_required}
+        self._defaults: dict[tuple[str, str], Any] = {}
         self.lease = Lease(client, migration.name, ledger)
 
     def identity(self) -> str:
@@ -123,9 +125,11 @@ class OdooDestination:
         """A mapped value in wire form.
 
         Where a field that the spec fills with HTML is plain text (the description of an event in Odoo 14), its tags are
-        taken out again.
+        taken out again. Where one that the spec says ``if_required`` of is required, it is never empty.
         """
         kind = self.field_types(model).get(field, "char")
+        if value is None and (model, field) in self._defaults:
+            value = self._defaults[model, field]
         if kind == "text" and isinstance(value, str) and (model, field) in self._markup:
             value = without_markup(value)
         return values.wire(kind, field, value)
@@ -137,7 +141,11 @@ class OdooDestination:
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model, read once."""
         if model not in self._types:
-            self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
+            facts = schema.fields_of(self.client, model)
+            self._types[model] = {name: fact["type"] for name, fact in facts.items()}
+            asked = [name for of, name in sorted(self._if_required) if of == model and facts.get(name, {}).get("required")]
+            given = self.client.read(model, "default_get", fields=asked) if asked else {}
+            self._defaults |= {(model, name): given[name] for name in asked if name in given}
         return self._types[model]
 
     def close(self) -> None:

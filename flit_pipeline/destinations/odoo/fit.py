@@ -32,8 +32,8 @@ MUST_GIVE = {
 }
 """What a create must name: required by the server, or filled with today and the API user when left out (tried)."""
 
-TAKEN_AT_CREATE = {("ir.attachment", "mimetype")}
-"""Marked readonly, and kept as sent (tried)."""
+TAKEN_AT_CREATE = {("ir.attachment", name) for name in ("mimetype", "res_model", "res_id")}
+"""Marked readonly (the last two in Odoo 14), and kept as sent (tried)."""
 
 MODEL_BESIDE = {"mail.message": "model", "ir.attachment": "res_model"}
 """Where the model stands that a many2one_reference points into."""
@@ -110,7 +110,7 @@ def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> I
             yield at(f"{why} and cannot be written")
             continue
         field = _Field(migration, route, rule, fact)
-        texts = list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known)]
+        texts = list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known), *_empty(field)]
         yield from (at(text) for text in texts)
     needed = MUST_GIVE.get(route.model) or [n for n in ("name",) if fields.get(n, {}).get("required")]
     for name in needed:
@@ -137,6 +137,14 @@ def _form(field: _Field) -> Iterator[str]:
         yield f"is a {kind}, which this release does not write"
     elif form not in ("from", "const"):
         yield f"is a {kind} and holds no record; fill it with from or const, not with {form}"
+
+
+def _empty(field: _Field) -> Iterator[str]:
+    """Whether an owner who is no user may be left out: a to-do of Odoo 14 belongs to somebody, one of 19 may not."""
+    owners = field.migration.file.owners
+    nobody = owners is None or owners.fallback == "none"
+    if field.rule.owner and nobody and field.fact.get("required") and field.rule.if_required is None:
+        yield "is required here, and an owner who is no user leaves it empty; add if_required: default, or a fallback"
 
 
 def _target(field: _Field) -> Iterator[str]:

@@ -24,6 +24,7 @@ BY_PLACE = {
     "search": "domain",
     "search_count": "domain",
     "search_read": "domain",
+    "default_get": "fields",
 }
 """Method -> its first argument. In Odoo 14 the domain is called ``args``, and a model's own ``create`` as it likes."""
 
