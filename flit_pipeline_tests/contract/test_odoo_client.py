@@ -220,7 +220,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, Any], type[FlitError], str]] = {
 
 
 OVER_XML = {
-    "argument": "TypeError", "rule": "UserError", "datetime": "ValueError", "range": "XML-RPC", "link": "UserError",
+    "argument": "TypeError", "rule": "UserError", "datetime": "fault 1", "range": "XML-RPC", "link": "UserError",
     "nul": "XML-RPC", "half a letter": "XML-RPC", "no number": "XML-RPC", "no json": "XML-RPC",
 }  # fmt: skip
 """What is said instead over XML-RPC, which has fault codes in place of statuses, and tracebacks."""

@@ -87,7 +87,7 @@ def variants(
     xml = there.client.oldest < 19  # XML has no U+FFFE
     kind = there.field_types(model)[name]
     if name in OPTIONS:
-        return OPTIONS[name]
+        return [value for value in OPTIONS[name] if value is not None or not facts["required"]]
     if kind == "selection":
         return [option[0] for option in facts["selection"]] + [None]
     if kind == "many2one":
@@ -276,6 +276,12 @@ ALPHABET = [
 ]  # fmt: skip
 
 
+def replaced(text: str, words: dict[str, str]) -> str:
+    for old, new in words.items():
+        text = text.replace(old, new)
+    return text
+
+
 def test_paragraphs_of_any_text_are_stored_byte_for_byte(
     odoo: OdooUnderTest, sending: Sending, ids: dict[str, list[int]]
 ) -> None:
@@ -288,7 +294,8 @@ def test_paragraphs_of_any_text_are_stored_byte_for_byte(
         ("calendar.event", "description", WHOLE["calendar.event"]),
     )
     if odoo.old:
-        bodies, kinds = [body.replace("&nbsp;", "\xa0") for body in bodies], kinds[:1]
+        written_as = {"&nbsp;": "\xa0", "&lt;%": "<%", "%&gt;": "%>"}
+        bodies, kinds = [replaced(body, written_as) for body in bodies], kinds[:1]
     for model, field, base in kinds:
         keys = sending.creates(len(bodies))
         written = sending.send(
