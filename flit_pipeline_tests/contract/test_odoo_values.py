@@ -85,6 +85,9 @@ def variants(
 ) -> list[Any]:
     """Mapped values worth trying for a field."""
     xml = there.client.oldest < 19  # XML has no U+FFFE
+    old = xml and there.client.version().startswith("14.")
+    if old and name == "show_as":
+        return ["busy"]  # free is refused there (AccessError), and the spec writes busy alone
     kind = there.field_types(model)[name]
     if name in OPTIONS:
         return [value for value in OPTIONS[name] if value is not None or not facts["required"]]
@@ -97,7 +100,7 @@ def variants(
     if kind == "many2one_reference":
         return list(ids["res.partner"])
     found = [value for value in BY_TYPE[kind] if not (xml and isinstance(value, str) and "\ufffe" in value)]
-    if kind == "html" and there.client.version().startswith("14."):
+    if kind == "html" and old:
         found = [value for value in found if "&nbsp;" not in str(value)]  # written as the letter, and read back
     required = facts["required"] or (model, name) == ("res.partner", "name")
     return [value for value in found if value not in (None, "")] if required else found
