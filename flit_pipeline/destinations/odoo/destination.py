@@ -143,7 +143,8 @@ class OdooDestination:
         if model not in self._types:
             facts = schema.fields_of(self.client, model)
             self._types[model] = {name: fact["type"] for name, fact in facts.items()}
-            asked = [name for of, name in sorted(self._if_required) if of == model and facts.get(name, {}).get("required")]
+            lines = sorted(name for of, name in self._if_required if of == model)
+            asked = [name for name in lines if facts.get(name, {}).get("required")]
             given = self.client.read(model, "default_get", fields=asked) if asked else {}
             self._defaults |= {(model, name): given[name] for name in asked if name in given}
         return self._types[model]
