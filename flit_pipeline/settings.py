@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from flit_pipeline.errors import SettingsError
 
 ODOO = ("FLIT_ODOO_URL", "FLIT_ODOO_DATABASE", "FLIT_ODOO_API_KEY")
-SAMPLE_ODOO = ("FLIT_SAMPLE_ODOO_URL", "FLIT_SAMPLE_ODOO_DATABASE", "FLIT_SAMPLE_ODOO_API_KEY")
-
 ENVIRONMENTS = ("practice", "sample")
 """Destinations of a migration: the practice's own, and one that only samples go to, with a ledger of its own."""
 
+SAMPLE_ODOO = tuple(name.replace("FLIT_", "FLIT_SAMPLE_") for name in ODOO)
+ODOO_USER = ("FLIT_ODOO_USER", "FLIT_ODOO_PASSWORD")
+TRANSPORTS = ("", "json2", "xmlrpc")
 
 AUTH = {"bearer": ("TOKEN",), "api_key": ("TOKEN",), "basic": ("USER", "PASSWORD"), "oauth2": ("USER", "PASSWORD")}
 """Kind of authentication in a source spec -> the variables that belong to the URL."""
@@ -40,11 +41,17 @@ class SourceAccess:
 
 @dataclass(frozen=True)
 class OdooAccess:
-    """How Odoo is reached."""
+    """How Odoo is reached: by JSON-2 with a key, by XML-RPC as a user with a password or a key.
+
+    ``transport``: json2, xmlrpc, or '' where the server's version decides.
+    """
 
     url: str
     database: str
-    api_key: str
+    api_key: str = ""
+    user: str = ""
+    password: str = ""
+    transport: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,15 +175,36 @@ class Settings:
         return SourceAccess(url, given("TOKEN"), exports, given("USER"), given("PASSWORD"), files)
 
     def odoo(self) -> OdooAccess:
-        """Access to Odoo in this environment. Raises SettingsError naming what is missing."""
+        """Access to Odoo in this environment. Raises SettingsError for what is missing or does not belong together."""
+        begins = "FLIT_SAMPLE_ODOO_" if self.place == "sample" else "FLIT_ODOO_"
         names = SAMPLE_ODOO if self.place == "sample" else ODOO
-        missing = [name for name in names if not self._text(name)]
+        key, user, password = (self._text(begins + name) for name in ("API_KEY", "USER", "PASSWORD"))
+        missing = [name for name in (names[:2] if user or password else names) if not self._text(name)]
         if missing:
             raise SettingsError(
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
-                remedy=f"set {', '.join(names)} (the key: Odoo, preferences, account security, new API key)",
+                remedy=f"set {', '.join(names)} (the key: Odoo, preferences, account security, new API key); before"
+                f" Odoo 19 {begins}USER too",
             )
-        return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self._text(n) for n in names))
+        if user and not (password or key):
+            raise SettingsError(
+                f"{begins}USER is set without {begins}PASSWORD",
+                remedy=f"set {begins}PASSWORD, or {begins}API_KEY to a key of this user, as well",
+            )
+        if password and not user:
+            raise SettingsError(f"{begins}PASSWORD is set without {begins}USER", remedy=f"set {begins}USER as well")
+        transport = self._text("FLIT_ODOO_TRANSPORT")
+        if transport not in TRANSPORTS:
+            raise SettingsError(
+                "FLIT_ODOO_TRANSPORT is neither json2 nor xmlrpc", remedy="set one of them, or unset it"
+            )
+        needed = {"json2": (f"{begins}API_KEY", key), "xmlrpc": (f"{begins}USER", user)}.get(transport)
+        if needed and not needed[1]:
+            raise SettingsError(
+                f"FLIT_ODOO_TRANSPORT asks for {transport} and {needed[0]} is not set",
+                remedy=f"set {needed[0]} as well",
+            )
+        return OdooAccess(self._url(names[0]) or "", self._text(names[1]), key, user, password, transport)
 
     def _folder(self, name: str) -> Path | None:
         value = self.environment.get(name) or None

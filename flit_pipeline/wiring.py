@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from flit_pipeline.destinations.odoo import facts, preflight
-from flit_pipeline.destinations.odoo.client import OdooClient
+from flit_pipeline.destinations.odoo.connect import connected
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger import batches, refused, samples, windows
@@ -206,9 +206,11 @@ class Wiring:
                 remedy="use a migration to odoo",
             )
         access = self._settings.odoo()
-        destination = OdooDestination(
-            OdooClient(access.url, access.database, access.api_key), work.migration, work.store.uuid
-        )
+        client = connected(
+            access.url, access.database, api_key=access.api_key, user=access.user, password=access.password,
+            transport=access.transport,
+        )  # fmt: skip
+        destination = OdooDestination(client, work.migration, work.store.uuid)
         try:
             yield destination
         finally:

@@ -127,7 +127,8 @@ class PracticeRun:
             "PYTHONPATH": str(REPOSITORY),
             "TMPDIR": str(self.temporary),
         }
-        return kept | ours | self.extra
+        user = {"FLIT_ODOO_USER": self.odoo.user, "FLIT_ODOO_TRANSPORT": self.odoo.protocol} if self.odoo.user else {}
+        return kept | ours | user | self.extra
 
     def flit(self, *arguments: str, module: str = "flit_pipeline.cli") -> Ended:
         """Run ``flit-pipeline ARGUMENTS`` to its end (or another module around it)."""

@@ -28,6 +28,7 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
 ON_BOTH = True
+OVER_XMLRPC = True
 PARTNER = "res.partner"
 EVENT = {"start": "2026-01-01 10:00:00", "stop": "2026-01-01 11:00:00", "partner_ids": [[6, 0, []]], "user_id": False}
 
@@ -302,7 +303,7 @@ def test_what_another_ledger_has_is_not_touched(odoo: OdooUnderTest, sending: Se
 @pytest.mark.usefixtures("destination")
 def test_a_pool_whose_reply_is_lost_is_found_by_its_owner(odoo: OdooUnderTest, migration: Migration) -> None:
     with FaultProxy(odoo.url) as proxy:
-        proxy.swallow("/json/2/x_flit_fence/create")
+        proxy.swallow(odoo.path("x_flit_fence", "create"))
         lost = OdooDestination(connect(odoo, url=proxy.url), migration, f"{LEDGER} lost")
         with pytest.raises(OutcomeUnknown):
             lost.fences(7)
@@ -320,14 +321,14 @@ def test_the_verdict_survives_the_loss_of_its_own_replies(
     with FaultProxy(odoo.url) as proxy:
         shaky = OdooDestination(connect(odoo, url=proxy.url), migration, LEDGER)
         commands, fence = sending.creates(3), sending.fence()
-        proxy.swallow("/json/2/x_flit_fence/unlink")
+        proxy.swallow(odoo.path("x_flit_fence", "unlink"))
         assert shaky.verdict(PARTNER, fence, commands, ["name"]) is None
         assert left(odoo, fence) == (0, 0)
         fence = sending.fence()
-        proxy.swallow("/json/2/x_flit_write/web_save")
+        proxy.swallow(odoo.batch)
         with pytest.raises(OutcomeUnknown):
             shaky.send(PARTNER, fence, commands, ["name"])
-        proxy.swallow("/json/2/x_flit_write/search")
+        proxy.swallow(odoo.path("x_flit_write", "search"))
         written = shaky.verdict(PARTNER, fence, commands, ["name"])
         assert written is not None
         assert len(written) == 3

@@ -24,12 +24,13 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
 ON_BOTH = True
+OVER_XMLRPC = True
 OTHER_PROCESS = """
 import sys
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.lease import Lease
 
-Lease(OdooClient(*sys.argv[1:4]), sys.argv[4], "ledger").take()
+Lease(OdooClient(*sys.argv[1:4], user=sys.argv[5]), sys.argv[4], "ledger").take()
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -76,7 +77,7 @@ def elsewhere() -> Holder:
 @pytest.fixture
 def other_process(odoo: OdooUnderTest, name: str) -> Iterator["subprocess.Popen[str]"]:
     """Another process of this machine that holds the lease."""
-    command = [sys.executable, "-c", OTHER_PROCESS, odoo.url, odoo.database, odoo.api_key, name]
+    command = [sys.executable, "-c", OTHER_PROCESS, odoo.url, odoo.database, odoo.api_key, name, odoo.user]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "taken\n"

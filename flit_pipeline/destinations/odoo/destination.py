@@ -23,12 +23,14 @@ from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
 from flit_pipeline.destinations.odoo.names import KEY, PARENTS, WRITE
 from flit_pipeline.destinations.odoo.undo import OdooUndo
+from flit_pipeline.mapping.transforms import registry
+from flit_pipeline.mapping.transforms.html import MARKUP, without_markup
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
 
 class OdooDestination:
-    """One Odoo 19 database. ``ledger``: uuid of the ledger, which marks our fences and holds the lease."""
+    """One Odoo database. ``ledger``: uuid of the ledger, which marks our fences and holds the lease."""
 
     def __init__(self, client: OdooClient, migration: Migration, ledger: str) -> None:
         self.client = client
@@ -38,6 +40,13 @@ class OdooDestination:
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
         self._proof = proof.Reading(client)
+        rules = [
+            ((route.model, name), rule)
+            for route in migration.routes.values() for name, rule in route.route.fields.items()
+        ]  # fmt: skip
+        self._markup = {at for at, one in rules if one.via and registry.resolve(one.via).transform.name in MARKUP}
+        self._if_required = {at for at, one in rules if one.if_required}
+        self._defaults: dict[tuple[str, str], Any] = {}
         self.lease = Lease(client, migration.name, ledger)
         self.undo = OdooUndo(client, migration, self.lease)
 
@@ -211,8 +220,17 @@ class OdooDestination:
         return lines.created([(key, {n: self.wire(child, n, v) for n, v in one.items()}) for key, one in children])
 
     def wire(self, model: str, field: str, value: Any) -> Any:
-        """A mapped value in wire form."""
-        return values.wire(self._kind(model, field), field, value)
+        """A mapped value in wire form.
+
+        Where a field that the spec fills with HTML is plain text (the description of an event in Odoo 14), its tags are
+        taken out again. Where one that the spec says ``if_required`` of is required, it is never empty.
+        """
+        kind = self._kind(model, field)
+        if value is None and (model, field) in self._defaults:
+            value = self._defaults[model, field]
+        if kind == "text" and isinstance(value, str) and (model, field) in self._markup:
+            value = without_markup(value)
+        return values.wire(kind, field, value)
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""
@@ -223,7 +241,12 @@ class OdooDestination:
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model, read once."""
         if model not in self._types:
-            self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
+            facts = schema.fields_of(self.client, model)
+            self._types[model] = {name: fact["type"] for name, fact in facts.items()}
+            lines = sorted(name for of, name in self._if_required if of == model)
+            asked = [name for name in lines if facts.get(name, {}).get("required")]
+            given = self.client.read(model, "default_get", fields=asked) if asked else {}
+            self._defaults |= {(model, name): given[name] for name in asked if name in given}
         return self._types[model]
 
     @property
