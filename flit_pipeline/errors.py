@@ -9,6 +9,7 @@
     │   └── PreflightFailed        the live destination cannot take what the spec says (all violations at once)
     ├── StopAndAsk             nothing is safe to write until a person has looked
     │   ├── NotApproved            the map is not confirmed, or has changed since it was
+    │   ├── WindowRefused          a delta window that cannot be read now: too early, out of order, over, suspicious
     │   ├── LeaseHeld              another machine or process is writing to this destination
     │   └── IdentityMismatch       ledger and destination do not belong together
     ├── RunAgain               the same command continues where this one stopped
@@ -81,6 +82,10 @@ class NotApproved(StopAndAsk):
     def __init__(self, attempted: str, problems: list[str], *, remedy: str) -> None:
         self.problems = problems
         super().__init__(attempted + "".join(f"\n  {line}" for line in problems), remedy=remedy)
+
+
+class WindowRefused(StopAndAsk):
+    """A delta window cannot be read now: too early, out of order, over, or what the source answers is suspicious."""
 
 
 class LeaseHeld(StopAndAsk):

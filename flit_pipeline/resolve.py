@@ -40,7 +40,7 @@ class Resolver:
         lookups: set[LookupKey] = set()
         emails: set[str] = set()
         xmlids: set[str] = set()
-        for marker in (value for image in images for value in image.values() if isinstance(value, dict)):
+        for marker in (marker for image in images for marker in markers(image)):
             for route, key in pointed(marker):
                 keys.setdefault(route, set()).add(self.store.vault.ref(key))
             if "$lookup" in marker:
@@ -74,6 +74,10 @@ class Resolver:
                     remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
                 )  # fmt: skip
 
+    def knows(self, route: str, key: str) -> bool:
+        """True where a record that the prepared images point at is in the crosswalk."""
+        return (route, self.store.vault.ref(key)) in self._refs
+
     def resolve(
         self, model: str, image: Mapping[str, Any], *, later: frozenset[str]
     ) -> tuple[dict[str, Any], list[str]]:
@@ -87,6 +91,10 @@ class Resolver:
             if isinstance(value, dict) and "$file" in value:
                 values[name] = value  # read when its batch leaves (parcels)
                 continue
+            if isinstance(value, dict) and "$lines" in value:
+                values[name], later_ones = self._lines(model, name, value["$lines"], later)
+                deferred += later_ones
+                continue
             try:
                 plain = self._one(name, value, later) if isinstance(value, dict) else value
             except NotYet:
@@ -94,6 +102,21 @@ class Resolver:
                 plain = None
             values[name] = self.destination.wire(model, name, plain)
         return values, deferred
+
+    def _lines(self, model: str, name: str, lines: Sequence[Any], later: frozenset[str]) -> tuple[Any, list[str]]:
+        """Child records in wire form; an open ref of any defers the field, which is completed as a whole."""
+        children, deferred = [], []
+        for key, image in lines:
+            plain: dict[str, Any] = {}
+            for field_name, value in image.items():
+                try:
+                    whole = f"{name}.{field_name}"
+                    plain[field_name] = self._one(whole, value, later) if isinstance(value, dict) else value
+                except NotYet:
+                    deferred.append(name)
+                    plain[field_name] = None
+            children.append((key, plain))
+        return self.destination.lines(model, name, children), deferred[:1]
 
     def _one(self, name: str, marker: Mapping[str, Any], later: frozenset[str]) -> Any:
         if "$ref" in marker:
@@ -133,6 +156,16 @@ class Resolver:
                 remedy=f"look for the {route} in the quarantine and correct it, or give the row another; run again",
             )  # fmt: skip
         return found
+
+
+def markers(image: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The markers of an image, those of its lines among them."""
+    for value in image.values():
+        if isinstance(value, dict) and "$lines" in value:
+            for _, child in value["$lines"]:
+                yield from markers(child)
+        elif isinstance(value, dict):
+            yield value
 
 
 def pointed(marker: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -15,11 +15,12 @@ RECORD_CLASSES = ("created", "updated", "unchanged", "conflict_kept", "quarantin
 
 @dataclass(frozen=True)
 class Command:
-    """One record of a batch in wire form. ``dest_id`` None creates; otherwise the record is updated."""
+    """One record of a batch in wire form. ``dest_id`` None creates; otherwise the record is updated, or deleted."""
 
     key: str
     values: dict[str, Any]
     dest_id: int | None = None
+    remove: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Written:
 
 @dataclass
 class LoadCounts:
-    """What one load of a route did in this process (the accounting itself is read from the ledger)."""
+    """What one load of a route did in this process (the accounting itself is read from the ledger).
+
+    ``adopted``: those of the updated ones that stood in the CRM before and got our key.
+    """
 
     route: str
     mapped: int = 0
@@ -44,6 +48,7 @@ class LoadCounts:
     quarantined: int = 0
     batches: int = 0
     deferred: int = 0
+    adopted: int = 0
 
 
 @dataclass
@@ -117,6 +122,31 @@ class Reconciliation:
                 remedy="run `full` again if a run was cut short; for records or links gone from the CRM restore them "
                 "there, or roll back",
             )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Break:
+    """One thing that the audit trail does not vouch for. ``seq``: the entry that tells otherwise, where one does."""
+
+    seq: int | None
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"entry {self.seq}, {self.kind}: {self.what}" if self.seq else f"{self.kind}: {self.what}"
+
+
+@dataclass
+class Audited:
+    """What a verification of the audit trail has counted and found. ``notes`` are no breaks, and worth a look."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    breaks: list[Break] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def broken(self, seq: int | None, kind: str, what: str) -> None:
+        """Note a break."""
+        self.breaks.append(Break(seq, kind, what))
 
 
 DISTINCT_BOUND = 1_000

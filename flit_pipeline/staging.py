@@ -4,6 +4,10 @@
     state/<object>.parquet              newest version of each row, raw text    (pipeline.extract)
     valid/<object>.parquet              typed rows that passed validation       (pipeline.validate)
     mapped/<route>.parquet              records of each route with their rows   (pipeline.map)
+    prior/<window>/<object>.parquet     the state before a delta window         (pipeline.delta)
+    next/<object>.parquet               what the window read, whole             (pipeline.delta)
+    gone/<object>.parquet               rows that vanished, as they were last   (pipeline.gone)
+    moves/<object>.parquet              rows that went over to another parent   (pipeline.gone)
 
 What belongs here: names of files, encryption, atomic replacement, streaming. What does not: what the columns mean.
 A file stands whole or not at all: written beside its name, flushed to disk, then renamed.
@@ -56,28 +60,37 @@ class Staging:
         path = self.path(*parts)
         beside = path.with_suffix(f".{os.getpid()}.part")
         properties = self._factory.file_encryption_properties(self._connection, self._config)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with pq.ParquetWriter(beside, schema, encryption_properties=properties, compression="zstd") as writer:
-                yield writer
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except OSError as error:
-            if error.errno not in _DISK:
-                raise
-            raise SettingsError(
-                f"staging table {'/'.join(parts)} cannot be written in FLIT_HOME ({errno.errorcode[error.errno]})",
-                remedy="make room on the disk, or set FLIT_HOME to one that this user may write, then run again",
-            ) from None
-        finally:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
+        with _border(parts):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with pq.ParquetWriter(beside, schema, encryption_properties=properties, compression="zstd") as writer:
+                    yield writer
+                with beside.open("rb+") as file:
+                    os.fsync(file.fileno())
+                beside.replace(path)
+            finally:
+                with suppress(OSError):
+                    beside.unlink(missing_ok=True)
 
     def write(self, table: pa.Table, *parts: str) -> None:
         """Write one table whole."""
         with self.writing(table.schema, *parts) as writer:
             writer.write_table(table, row_group_size=ROW_GROUP)
+
+    def copy(self, source: tuple[str, ...], *parts: str) -> None:
+        """Put a copy of a table, still encrypted, in place of another."""
+        path = self.path(*parts)
+        beside = path.with_suffix(f".{os.getpid()}.part")
+        with _border(parts):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                shutil.copyfile(self.path(*source), beside)
+                with beside.open("rb+") as file:
+                    os.fsync(file.fileno())
+                beside.replace(path)
+            finally:
+                with suppress(OSError):
+                    beside.unlink(missing_ok=True)
 
     def batches(self, *parts: str, columns: list[str] | None = None, rows: int = ROW_GROUP) -> Iterator[pa.RecordBatch]:
         """Stream a table. Raises IdentityMismatch when it was written with another key or is damaged."""
@@ -128,6 +141,19 @@ class Staging:
                 f"staging table {'/'.join(parts)} was read",
                 remedy="use the FLIT_KEY this FLIT_HOME was made with; if the file is damaged, run `full` again",
             ) from None
+
+
+@contextmanager
+def _border(parts: tuple[str, ...]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise SettingsError(
+            f"staging table {'/'.join(parts)} cannot be written in FLIT_HOME ({errno.errorcode[error.errno]})",
+            remedy="make room on the disk, or set FLIT_HOME to one that this user may write, then run again",
+        ) from None
 
 
 class _Keys(pe.KmsClient):

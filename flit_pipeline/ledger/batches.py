@@ -7,30 +7,43 @@ Each function is one transaction; between two of them the process may die at any
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
+from flit_pipeline.ledger import digests, pairs
+from flit_pipeline.ledger.chain import News
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, fence, intent, record
 from flit_pipeline.results import Command, Written
 
+AS_SENT, AS_DECIDED = itemgetter(*digests.SENT_COLUMNS), itemgetter(*digests.DECIDED_COLUMNS)
+
 
 @dataclass(frozen=True)
 class Intent:
-    """One record about to be written. ``sent``: the whole wanted image; ``before``: fields of an update as found."""
+    """One record about to be written. ``sent``: the whole wanted image; ``before``: fields of an update as found.
+
+    ``op``: create, update or adopt; a rollback's restore (back to an earlier image; ``seen``: what was seen of that
+    one), release (back to what was found, and no longer ours) or delete.
+    ``adopt``: an update of a record that nobody migrated; its ``before`` holds our key's field too, and ``kept`` names
+    the fields that are wanted and left as the CRM has them.
+    """
 
     route: str
     key: str
     key_ref: str
-    op: str  # create | update
+    op: str
     sent_hash: str
     sent: dict[str, Any]
     dest_id: int | None = None
     before: dict[str, Any] | None = None
+    seen: dict[str, Any] | None = None
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,20 +75,30 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
             "batch": identity, "ord": n, "route": i.route, "key_ref": i.key_ref, "op": i.op, "dest_id": i.dest_id,
             "sent_hash": i.sent_hash, "sent": seal([i.key, i.sent]),
             "before": seal(i.before) if i.before is not None else None,
+            "seen": seal(i.seen) if i.seen is not None else None,
         }
         for n, i in enumerate(intents)
     ]  # fmt: skip
     with store.write() as connection:
         connection.execute(insert(batch), head)
         connection.execute(insert(intent), rows)
+        kept = pairs.keep(connection, [(i.route, i.key_ref, i.kept) for i in intents if i.op == "adopt"])
         free = (fence.c.id == fence_id) & (fence.c.state == "free")
         if connection.execute(update(fence).where(free).values(state="used")).rowcount != 1:
             raise _contradiction("a batch was about to be sent under a fence that is not free")
+        news = [News(digests.SENT, identity, digests.sent(head, map(AS_SENT, rows)))]
+        if any(row["seen"] is not None for row in rows):
+            news.append(News(digests.AIMED, identity, digests.aimed(map(AS_DECIDED, rows))))
+        store.record(connection, *news, *kept)
     return identity
 
 
-def confirm(store: Store, identity: str, written: Iterable[Written], decided_by: str) -> None:
+def confirm(
+    store: Store, identity: str, written: Iterable[Written], decided_by: str, *, millis: int | None = None
+) -> None:
     """The destination holds the batch: records, ids and seen images, in one transaction.
+
+    ``millis``: how long the call took, where its reply came.
 
     Again for a batch that is confirmed: nothing happens. Raises IdentityMismatch for one that is void.
     """
@@ -99,18 +122,21 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
         created = [
             {
                 "route": intents[w.ord].route, "key_ref": intents[w.ord].key_ref, "model": head.model,
-                "dest_id": w.dest_id, "origin": "created", "sent_hash": intents[w.ord].sent_hash,
-                "outcome": "created", "first_batch": identity, "last_ord": w.ord, **common,
+                "dest_id": w.dest_id, "origin": origin, "sent_hash": intents[w.ord].sent_hash,
+                "outcome": outcome, "first_batch": identity, "last_ord": w.ord, **common,
             }
-            for w in done if intents[w.ord].op == "create"
+            for w in done
+            for op, origin, outcome in (("create", "created", "created"), ("adopt", "adopted", "updated"))
+            if intents[w.ord].op == op
         ]  # fmt: skip
         if created:
             connection.execute(insert(record), created)
         changed = [
             {"b_route": intents[w.ord].route, "b_key": intents[w.ord].key_ref, "b_hash": intents[w.ord].sent_hash,
              "b_ord": w.ord}
-            for w in done if intents[w.ord].op == "update"
+            for w in done if intents[w.ord].op in ("update", "restore")
         ]  # fmt: skip
+        news: list[News] = []
         if changed:
             # a record created in this very window and then completed (deferred ref) stays "created": counted once;
             # one with a kept edit stays "conflict_kept": the worse class
@@ -129,9 +155,26 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 .values(sent_hash=bindparam("b_hash"), last_ord=bindparam("b_ord"), **common),
                 changed,
             )
+            news += pairs.given_up(connection, _written(connection, store, identity))
+        let_go = [intents[w.ord] for w in done if intents[w.ord].op in ("delete", "release")]
+        if let_go:
+            connection.execute(
+                delete(record).where(record.c.route == bindparam("b_route"), record.c.key_ref == bindparam("b_key")),
+                [{"b_route": one.route, "b_key": one.key_ref} for one in let_go],
+            )
         connection.execute(
-            update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
+            update(batch)
+            .where(batch.c.uuid == identity)
+            .values(state="confirmed", decided_by=decided_by, millis=millis)
         )
+        store.record(connection, digests.deciding(connection, identity), *news)
+
+
+def _written(connection: Connection, store: Store, identity: str) -> Iterator[tuple[str, str, list[str]]]:
+    """(route, key_ref, fields) of a batch's updates."""
+    query = select(intent.c.route, intent.c.key_ref, intent.c.before).where(intent.c.batch == identity)
+    for row in connection.execute(query.where(intent.c.op == "update", intent.c.before.is_not(None))).all():
+        yield row.route, row.key_ref, list(store.vault.open(row.before))
 
 
 def _seen_before(
@@ -139,23 +182,26 @@ def _seen_before(
 ) -> Callable[[int, dict[str, Any]], dict[str, Any]]:
     """For updates: the seen image with the fields that were not written as they were seen before.
 
-    An edit that a user made in such a field would else pass for our own, and be written over one day.
+    An edit that a user made in such a field would else pass for our own, and be written over one day. Of an adopted
+    record nothing was seen before: what was not written counts as seen as wanted, so what the CRM holds is an edit.
     """
     last = intent.alias("last")
     query = (
-        select(intent.c.ord, intent.c.before, last.c.seen)
-        .join(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
-        .join(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
+        select(intent.c.ord, intent.c.op, intent.c.before, intent.c.seen.label("back_to"), last.c.seen)
+        .outerjoin(record, (record.c.route == intent.c.route) & (record.c.key_ref == intent.c.key_ref))
+        .outerjoin(last, (last.c.batch == record.c.last_batch) & (last.c.ord == record.c.last_ord))
         .where(intent.c.batch == identity, intent.c.before.is_not(None))
     )
     opened = {
-        row.ord: (store.vault.open(row.before), store.vault.open(row.seen) if row.seen is not None else {})
+        row.ord: (store.vault.open(row.before), store.vault.open(sealed) if sealed is not None else {})
         for row in connection.execute(query)
+        for sealed in [row.back_to if row.op == "restore" else row.seen]
     }
 
     def unwritten(ord_: int, seen: dict[str, Any]) -> dict[str, Any]:
         before, known = opened.get(ord_, (seen, {}))
-        return {**known, **{name: value for name, value in seen.items() if name in before}}
+        kept = {name: value for name, value in known.items() if name not in before}
+        return {**kept, **{name: value for name, value in seen.items() if name in before}}
 
     return unwritten
 
@@ -166,6 +212,7 @@ def void(store: Store, identity: str, decided_by: str) -> None:
         same = batch.c.uuid == identity
         open_one = same & (batch.c.state == "sent")
         if connection.execute(update(batch).where(open_one).values(state="void", decided_by=decided_by)).rowcount == 1:
+            store.record(connection, digests.deciding(connection, identity))
             return
         if connection.execute(select(batch.c.state).where(same)).scalar() != "void":
             raise _contradiction("a batch was to be voided that the destination holds")
@@ -186,7 +233,9 @@ def unresolved(store: Store) -> list[SentBatch]:
             rows = connection.execute(query.where(intent.c.batch == head.uuid)).all()
             sent = [store.vault.open(row.sent) for row in rows]
             fields = sorted({name for _, image in sent for name in image})
-            commands = [Command(key, {}, row.dest_id) for row, (key, _) in zip(rows, sent, strict=True)]
+            commands = [
+                Command(key, {}, row.dest_id, row.op == "delete") for row, (key, _) in zip(rows, sent, strict=True)
+            ]
             found.append(SentBatch(head.uuid, head.window, head.model, head.route, head.fence, commands, fields))
     return found
 
@@ -196,6 +245,25 @@ def count_by_state(store: Store) -> dict[str, int]:
     with store.read() as connection:
         query = select(batch.c.state, batch.c.decided_by, func.count()).group_by(batch.c.state, batch.c.decided_by)
         return {f"{state}/{by}": count for state, by, count in connection.execute(query)}
+
+
+def count_of(store: Store, window: int) -> int:
+    """Batches of a window, whatever became of them."""
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).where(batch.c.window == window)).scalar_one())
+
+
+def slowest(store: Store, window: int) -> tuple[int, str, int] | None:
+    """(milliseconds, model, records) of the call of a window that took longest; None where no reply came."""
+    query = (
+        select(batch.c.millis, batch.c.model, batch.c.size)
+        .where(batch.c.window == window, batch.c.millis.is_not(None))
+        .order_by(batch.c.millis.desc())
+        .limit(1)
+    )
+    with store.read() as connection:
+        row = connection.execute(query).first()
+    return (int(row.millis), str(row.model), int(row.size)) if row is not None else None
 
 
 def key_of(store: Store, key_ref: str) -> str | None:

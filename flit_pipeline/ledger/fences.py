@@ -5,15 +5,18 @@ free ──batch──▶ used ──sweep──▶ gone
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import batch, fence
 
 
 def add(store: Store, ids: Sequence[int]) -> None:
-    """Fences the destination has just made."""
+    """Fences the destination has just made. A table that was dropped and made anew counts from one again."""
     with store.write() as connection:
+        for start in range(0, len(ids), 500):
+            part = list(ids[start : start + 500])
+            connection.execute(delete(fence).where(fence.c.id.in_(part), fence.c.state == "gone"))
         connection.execute(insert(fence), [{"id": one, "state": "free"} for one in ids])
 
 

@@ -1,6 +1,6 @@
 """Quarantine and findings: what was refused or noticed, by stage, with the row sealed beside its reason."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import finding, quarantine
+
+CHUNK = 500  # SQLite takes 32,766 parameters; 500 keeps one query plan
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,23 @@ def refs(store: Store, stage: str) -> list[tuple[str, str]]:
         return [(row.object, row.row_ref) for row in connection.execute(query)]
 
 
+def contents(store: Store, stage: str, source_object: str) -> list[Any]:
+    """What is held of an object (or route) at a stage, opened."""
+    query = select(quarantine.c.sealed).where(quarantine.c.stage == stage, quarantine.c.object == source_object)
+    with store.read() as connection:
+        return [store.vault.open(sealed) for sealed in connection.execute(query).scalars()]
+
+
+def refs_by_rule(store: Store, stage: str, source_object: str) -> dict[str, set[str]]:
+    """Rule -> row_refs that are listed for an object (or route) at a stage."""
+    same = (quarantine.c.stage == stage) & (quarantine.c.object == source_object)
+    found: dict[str, set[str]] = {}
+    with store.read() as connection:
+        for row in connection.execute(select(quarantine.c.rule, quarantine.c.row_ref).where(same)):
+            found.setdefault(row.rule, set()).add(row.row_ref)
+    return found
+
+
 def name_of(store: Store, row_ref: str) -> str | None:
     """What stands behind a keyed hash that is held: the record's source key, or the place of a row without one."""
     query = select(quarantine.c.object, quarantine.c.sealed).where(quarantine.c.row_ref == row_ref).limit(1)
@@ -111,3 +130,27 @@ def name_of(store: Store, row_ref: str) -> str | None:
         return None
     place = f"{row.object}, {content['place']}" if content.get("place") else None
     return content.get("key") or place
+
+
+def columns(store: Store, stage: str, source_object: str, row_refs: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Columns for which these rows are held at a stage; rows that are not held are absent."""
+    found: dict[str, set[str]] = {}
+    with store.read() as connection:
+        for start in range(0, len(row_refs), CHUNK):
+            query = select(quarantine.c.row_ref, quarantine.c.column).where(
+                quarantine.c.stage == stage, quarantine.c.object == source_object,
+                quarantine.c.row_ref.in_(row_refs[start : start + CHUNK]),
+            )  # fmt: skip
+            for row in connection.execute(query):
+                found.setdefault(row.row_ref, set()).add(row.column)
+    return {ref: frozenset(names) for ref, names in found.items()}
+
+
+def of_route(store: Store, stage: str, route: str) -> Iterator[tuple[str, Any]]:
+    """(rule, content) of what a stage holds of a route."""
+    query = select(quarantine.c.rule, quarantine.c.sealed).where(
+        quarantine.c.stage == stage, quarantine.c.route == route
+    )
+    with store.read() as connection:
+        for row in connection.execute(query):
+            yield row.rule, store.vault.open(row.sealed)

@@ -12,13 +12,13 @@ meta = Table("meta", metadata, Column("name", String(40), primary_key=True), Col
 window = Table(
     "window", metadata,
     Column("id", Integer, primary_key=True),
-    Column("kind", String(12), nullable=False),  # full | inventory | sample | delta
+    Column("kind", String(12), nullable=False),  # full | inventory | sample | delta | rollback
     Column("state", String(8), nullable=False),  # open | closed
     Column("as_of", String(32), nullable=False),  # source clock at the start, UTC ISO
     Column("spec_hash", String(64), nullable=False),
     Column("opened", String(32), nullable=False),
     Column("closed", String(32)),
-    Column("starts", String(32)),  # delta: changes from here on were read, source clock, UTC ISO
+    Column("starts", String(32)),  # delta: changes from here on were read, source clock, UTC ISO; rollback: its scope
     Column("ends", String(32)),  # delta: up to here
 )  # fmt: skip
 
@@ -108,12 +108,33 @@ intent = Table(
     Column("ord", Integer, primary_key=True),
     Column("route", String(200), nullable=False),
     Column("key_ref", String(24), nullable=False),
-    Column("op", String(8), nullable=False),  # create | update | adopt | restore | delete
+    Column("op", String(8), nullable=False),  # create | update | adopt | restore | release | delete
     Column("dest_id", BigInteger),
     Column("sent_hash", String(32), nullable=False),
     Column("sent", LargeBinary, nullable=False),  # the whole image as sent
     Column("before", LargeBinary),  # fields of an update as found before it
     Column("seen", LargeBinary),  # fields the destination may store otherwise than sent, as it stored them
+)  # fmt: skip
+
+window_step = Table(
+    "window_step", metadata,
+    Column("window", Integer, primary_key=True),
+    Column("step", String(260), primary_key=True),  # read:<object> | mapped:<model> | loaded:<model>
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+window_change = Table(
+    "window_change", metadata,
+    Column("window", Integer, primary_key=True),
+    Column("object", String(200), primary_key=True),
+    Column("before", BigInteger, nullable=False),  # rows of the state before the window read
+    Column("same", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("fresh", BigInteger, nullable=False),
+    Column("back", BigInteger, nullable=False),  # were gone in an earlier window
+    Column("gone", BigInteger, nullable=False),
+    Column("merged", BigInteger, nullable=False),  # of those gone
+    Column("held", BigInteger, nullable=False),  # still there, and cannot be split into cells any more
 )  # fmt: skip
 
 fence = Table(
@@ -130,6 +151,17 @@ schema_object = Table(
     Column("state", String(8), nullable=False),  # planned | created
 )  # fmt: skip
 
+audit = Table(
+    "audit", metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # from 1, without gaps
+    Column("at", String(32), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject", Text, nullable=False),  # uuid of a batch, key of a row, identity of a destination
+    Column("digest", String(64), nullable=False),
+    Column("mac", String(64), nullable=False),  # of this entry and the one before it
+)  # fmt: skip
+Index("audit_by_subject", audit.c.subject)
+
 approval = Table(
     "approval", metadata,
     Column("id", Integer, primary_key=True),
@@ -139,9 +171,55 @@ approval = Table(
     Column("parts", Text, nullable=False),  # JSON: place in the spec -> hash, so that a refusal names what changed
     Column("schema_print", String(64), nullable=False),
     Column("fields", Text, nullable=False),  # JSON: model.field -> its facts, as after the schema plan
-    Column("sample_run", String(36)),  # the sample that was accepted, once there is a sample stage
+    Column("sample_run", String(36)),  # full: the sample that was accepted, or that it was given without one
     Column("diff_hash", String(64)),  # of that sample's diff
     Column("typed_name", Text, nullable=False),
     Column("os_user", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+side_record = Table(
+    "side_record", metadata,
+    Column("model", String(200), primary_key=True),
+    Column("dest_id", BigInteger, primary_key=True),
+    Column("owner_model", String(200), nullable=False),  # whose creation brought it along; gone first
+    Column("owner_id", BigInteger, nullable=False),
+)  # fmt: skip
+
+acceptance = Table(
+    "acceptance", metadata,
+    Column("approval", Integer, primary_key=True),
+    Column("kind", String(12), primary_key=True),  # pairs | findings: what was accepted besides the map
+    Column("hash", String(64), nullable=False),
+)  # fmt: skip
+
+pair = Table(
+    "pair", metadata,
+    Column("destination", String(200), primary_key=True),
+    Column("route", String(200), primary_key=True),
+    Column("key_ref", String(24), primary_key=True),
+    Column("dest_id", BigInteger, primary_key=True),
+    Column("decision", String(9), nullable=False),  # confirmed | struck
+    Column("typed_name", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+)  # fmt: skip
+
+kept = Table(
+    "kept", metadata,  # fields of adopted records that stay the CRM's own: wanted, and never written
+    Column("route", String(200), primary_key=True),
+    Column("key_ref", String(24), primary_key=True),
+    Column("field", String(80), primary_key=True),
+)  # fmt: skip
+sample = Table(
+    "sample", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", String(36), nullable=False, unique=True),
+    Column("spec_hash", String(64), nullable=False),
+    Column("destination", String(200), nullable=False),
+    Column("parts", Text, nullable=False),  # as in approval, as it was when the sample was finished
+    Column("schema_print", String(64), nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("diff_hash", String(64), nullable=False),
+    Column("lines", Text, nullable=False),  # JSON: what a person is shown before accepting it; no values
     Column("at", String(32), nullable=False),
 )  # fmt: skip

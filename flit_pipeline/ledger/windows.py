@@ -7,19 +7,30 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from flit_pipeline.errors import RunAgain
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import extract, window
 
 
 @dataclass(frozen=True)
 class Window:
-    """``as_of``: source clock when the reading began (UTC ISO); frozen, so tomorrow's run does not move records."""
+    """``as_of``: source clock when the reading began (UTC ISO); frozen, so tomorrow's run does not move records.
+
+    ``starts``, ``ends``: of a delta window, on the source's clock; its ``as_of`` is that of the full load.
+    """
 
     id: int
     kind: str
     state: str
     as_of: str
     spec_hash: str
+    starts: str | None = None
+    ends: str | None = None
+
+    @property
+    def begun(self) -> str:
+        """The earliest moment at which its reading can have begun."""
+        return self.starts or self.as_of
 
 
 @dataclass(frozen=True)
@@ -44,14 +55,19 @@ def latest(store: Store, kind: str) -> Window | None:
     with store.read() as connection:
         query = select(window).where(window.c.kind == kind).order_by(window.c.id.desc()).limit(1)
         row = connection.execute(query).first()
-    return _window(row) if row else None
+    return window_of(row) if row else None
 
 
 def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> Window:
-    """The open window of a kind (a killed run goes on in it), or a new one that begins now."""
+    """The open window of a kind (a killed run goes on in it), or a new one that begins now.
+
+    One that a newer window to be loaded has overtaken is closed: mapping and loading no longer work in it.
+    """
     found = latest(store, kind)
     if found is not None and found.state == "open":
-        return found
+        if kind not in LOADING or current(store).id == found.id:
+            return found
+        close_window(store, found.id)
     return open_window(store, kind, clock(), spec_hash)
 
 
@@ -61,12 +77,24 @@ LOADING = ("full", "sample", "delta")
 
 def current(store: Store) -> Window:
     """The window that mapping and loading work in: the newest of a loading kind. Raises RunAgain when there is none."""
+    found = newest(store)
+    if found is None:
+        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
+    return found
+
+
+def newest(store: Store) -> Window | None:
+    """The same, None where nothing was read to be loaded yet."""
     query = select(window).where(window.c.kind.in_(LOADING)).order_by(window.c.id.desc()).limit(1)
     with store.read() as connection:
         row = connection.execute(query).first()
-    if row is None:
-        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
-    return _window(row)
+    return window_of(row) if row is not None else None
+
+
+def first(store: Store) -> str:
+    """When the first window was opened, by this machine's clock (UTC ISO); '' before that."""
+    with store.read() as connection:
+        return str(connection.execute(select(window.c.opened).order_by(window.c.id).limit(1)).scalar() or "")
 
 
 def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
@@ -75,6 +103,7 @@ def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
         values = {"kind": kind, "state": "open", "as_of": as_of, "spec_hash": spec_hash, "opened": now()}
         result = connection.execute(insert(window).values(values))
         identity = int(result.inserted_primary_key[0])  # type: ignore[index]
+        store.record(connection, row_news(connection, "window opened", identity))
     return Window(identity, kind, "open", as_of, spec_hash)
 
 
@@ -82,6 +111,7 @@ def close_window(store: Store, identity: int) -> None:
     """The window is done: read, loaded and accounted for."""
     with store.write() as connection:
         connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
+        store.record(connection, row_news(connection, "window closed", identity))
 
 
 def cursor(store: Store, identity: int, name: str) -> Cursor | None:
@@ -98,5 +128,6 @@ def save_cursor(connection: Connection, identity: int, name: str, value: Cursor)
     connection.execute(insert(extract).values({"window": identity, "object": name, **value.__dict__}))
 
 
-def _window(row: Any) -> Window:
-    return Window(row.id, row.kind, row.state, row.as_of, row.spec_hash)
+def window_of(row: Any) -> Window:
+    """A row of the table as a Window."""
+    return Window(row.id, row.kind, row.state, row.as_of, row.spec_hash, row.starts, row.ends)

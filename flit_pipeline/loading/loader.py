@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flit_pipeline.comparison import merge
+from flit_pipeline import marks
+from flit_pipeline.comparison import left_alone, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
-from flit_pipeline.ledger import records, refused
+from flit_pipeline.ledger import pairs, records, refused
 from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading.adoption import NOTHING, REMEDIES, Adopting, Adoption, adoptions, disputed, still_kept
+from flit_pipeline.loading.lanes import Lanes, parent_of
 from flit_pipeline.loading.parcels import Parcels, is_file
 from flit_pipeline.loading.sender import Item, Sender
-from flit_pipeline.resolve import Resolver
+from flit_pipeline.resolve import Resolver, pointed
 from flit_pipeline.results import Command, LoadCounts
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute, Migration
@@ -30,6 +33,9 @@ FIRST = 100
 Row = Mapping[str, str]
 """A row of mapped/<route>: key, key_ref, hash, place, image (JSON); and its route."""
 
+Changed = tuple[str, Row, dict[str, Any], str, Known]
+"""Key of the parent document, row, wire values, their digest, and what the ledger knows."""
+
 
 class Loader:
     """Loads the mapped rows of one route, or of several in one stream, into one destination model."""
@@ -37,53 +43,52 @@ class Loader:
     def __init__(
         self, migration: Migration, store: Store, destination: Destination, window: int, routes: Sequence[BoundRoute],
         beat: Callable[[], None], resolver: Resolver, files: FileSource | None = None,
+        adoptions: Mapping[str, Adoption] | None = None,
     ) -> None:  # fmt: skip
         self._store, self._destination, self._window = store, destination, window
         self._model = routes[0].model
         rules = {route.name: route.files for route in routes}
+        self._overwrite = {
+            route.name: [name for name, rule in route.route.fields.items() if rule.on_edit == "overwrite"]
+            for route in routes
+        }
         self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
+        self._states = {route.name: route.route.state for route in routes if route.route.state}
         self._size = migration.file.batch_size
+        self._lanes = migration.file.lanes
         self._resolver = resolver
         self._beat = beat
+        self._adoptions = adoptions or {}
         names = list(migration.routes)
         self._later = frozenset(names[min(names.index(route.name) for route in routes) :])
         self.counts = {route.name: LoadCounts(route.name) for route in routes}
 
     def load(self, rows: Iterator[Row], *, last: bool = False) -> list[LoadCounts]:
         """Load all rows. ``last``: every record that can exist does, so an open ref is refused, not deferred."""
+        self._last = last
         if last:
             self._later = frozenset()
         for stage in ("load", "conflict"):
             for name in self.counts:
                 refused.replace(self._store, self._window, stage, [], route=name)
-        sender = Sender(self._store, self._destination, self._window, self._model, self._beat)
+        self._lost = set(refused.refs(self._store, "gone"))
+        senders = [
+            Sender(self._store, self._destination, self._window, self._model, self._beat) for _ in range(self._lanes)
+        ]
         with _few_collections():
-            self._send_all(sender, rows)
-        next(iter(self.counts.values())).batches = sender.sent
-        for name in sender.refusals:
-            self.counts[name].quarantined += 1
-            self.counts[name].created -= 1
+            self._send_all(Lanes(senders, self._size, self._send), rows)
+        next(iter(self.counts.values())).batches = sum(sender.sent for sender in senders)
+        for intent in (intent for sender in senders for intent in sender.refusals):
+            self._uncount(intent)
         return list(self.counts.values())
 
-    def _send_all(self, sender: Sender, rows: Iterator[Row]) -> None:
-        creates: list[Item] = []
+    def _send_all(self, lanes: Lanes, rows: Iterator[Row]) -> None:
         try:
-            for chunk in _chunks(rows, self._size):
-                fresh, changed = self._sort(chunk)
-                creates += fresh
-                if creates and not sender.sent:
-                    self._send(sender, creates)  # a small first batch: the server works while we prepare the next
-                    creates = []
-                while len(creates) >= self._size:
-                    self._send(sender, creates[: self._size])
-                    creates = creates[self._size :]
-                for start in range(0, len(changed), self._size):
-                    self._send(sender, changed[start : start + self._size])
-            if creates:
-                self._send(sender, creates)
-            sender.finish()
+            for chunk in _chunks(rows, self._size * self._lanes):
+                lanes.add(*self._sort(chunk))
+            lanes.finish()
         finally:
-            sender.close()
+            lanes.close()
 
     def _send(self, sender: Sender, items: Sequence[Item]) -> None:
         if self._parcels is None:
@@ -100,10 +105,15 @@ class Loader:
                            intent.route)  # fmt: skip
             with self._store.write() as connection:
                 refused.put(connection, self._store, self._window, [held])
-            counts = self.counts[intent.route]
-            counts.quarantined += 1
-            counts.created -= intent.op == "create"
-            counts.updated -= intent.op == "update"
+            self._uncount(intent)
+
+    def _uncount(self, intent: Intent) -> None:
+        """A record that was on its way is held."""
+        counts = self.counts[intent.route]
+        counts.quarantined += 1
+        counts.created -= intent.op == "create"
+        counts.updated -= intent.op != "create"
+        counts.adopted -= intent.op == "adopt"
 
     def _sort(self, chunk: Sequence[Row]) -> tuple[list[Item], list[Item]]:
         """Records to create and records to update."""
@@ -113,7 +123,8 @@ class Loader:
             known |= records.known(self._store, name, [row["key_ref"] for row in chunk if row["route"] == name])
         self._resolver.prepare(images)
         creates: list[Item] = []
-        changed: list[tuple[Row, dict[str, Any], str, Known]] = []
+        changed: list[Changed] = []
+        adopting: list[Adopting] = []
         held: list[Refusal] = []
         for row, image in zip(chunk, images, strict=True):
             counts = self.counts[row["route"]]
@@ -127,45 +138,88 @@ class Loader:
             counts.deferred += len(deferred)
             digest = self._digest(values)
             there = known.get(row["key_ref"])
-            if there is None:
+            parent = parent_of(row["key"], image, self._destination.parents)
+            adoption = self._adoptions.get(row["route"], NOTHING)
+            if there is None and (fields := self._hanging_on_lost(image)):
+                held.append(self._refusal(row, image, _parent_gone(fields[0])))
+                counts.quarantined += 1
+            elif there is None and row["key_ref"] in adoption.held:
+                held.append(self._held(row, image, adoption.held[row["key_ref"]]))
+                counts.quarantined += 1
+            elif there is None and row["key_ref"] in adoption.pairs:
+                adopting.append(
+                    Adopting(row["route"], row["key"], row["key_ref"], values, digest, parent, tuple(deferred))
+                )
+            elif there is None:
                 intent = Intent(row["route"], row["key"], row["key_ref"], "create", digest, values)
                 counts.created += 1
-                creates.append(Item(intent, Command(row["key"], values)))
+                creates.append(Item(intent, Command(row["key"], values), parent))
             elif there.sent_hash == digest:
                 counts.unchanged += 1
             else:
-                changed.append((row, values, digest, there))
+                changed.append((parent, row, values, digest, there))
+        adopted = list(self._adopted(adopting, held))
         if held:
             with self._store.write() as connection:
                 refused.put(connection, self._store, self._window, held)
-        return creates, self._updates(changed)
+        return creates, adopted + self._updates(changed)
 
-    def _updates(self, changed: Sequence[tuple[Row, dict[str, Any], str, Known]]) -> list[Item]:
+    def _adopted(self, adopting: Sequence[Adopting], held: list[Refusal]) -> Iterator[Item]:
+        """Records of the CRM that become ours; ``held`` gets those that cannot."""
+        found = adoptions(self._destination, self._model, lambda route: self._adoptions[route], adopting)
+        for one, item in found:
+            counts = self.counts[one.route]
+            if isinstance(item, str):
+                held.append(self._held({"route": one.route, "key": one.key, "key_ref": one.key_ref}, one.values, item))
+                counts.quarantined += 1
+                continue
+            counts.updated += 1
+            counts.adopted += 1
+            yield item
+
+    def _updates(self, changed: Sequence[Changed]) -> list[Item]:
         """Three-way: base is what we saw, mine the new image, theirs the destination now."""
         if not changed:
             return []
         model, destination = self._model, self._destination
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
-        fields = sorted({n for _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
-        now = destination.read(model, [known.dest_id for *_, known in changed], fields)
+        fields = sorted({n for _, _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
+        states = {state.field for state in self._states.values()}
+        now = destination.read(model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
+        marks.notice(self._store, destination, model, list(now))
         items: list[Item] = []
-        for row, values, digest, known in changed:
+        kept = {name: pairs.kept_fields(self._store, name) for name in self.counts}
+        for parent, row, values, digest, known in changed:
             sent, seen = last[known.last_batch, known.last_ord]
+            there = now.get(known.dest_id)
+            own = kept[row["route"]].get(row["key_ref"], set())
+            stays = still_kept(destination, model, self._adoptions.get(row["route"], NOTHING), own, there)
             merged = merge(
                 sent,
-                seen,
-                {name: value for name, value in values.items() if not is_file(value)},
-                now.get(known.dest_id),
+                {name: value for name, value in seen.items() if name not in own},
+                {name: value for name, value in values.items() if not is_file(value) and name not in stays},
+                there,
                 lambda name, value: destination.canonical(model, name, value),
+                self._overwrite[row["route"]],
             )
+            if there is not None and not self._last:  # a second pass brings nothing new of the source
+                merged.conflicts += disputed(destination, model, stays, sent, values, there)
+            for name in set(self._hanging_on_lost(json.loads(row["image"]))) & merged.values.keys():
+                merged.conflicts.append(name)  # moved to a record that a user deleted or merged
+                del merged.values[name], merged.before[name]
             for name, value in values.items():
                 if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
                     merged.values[name] = value
+            state = self._states.get(row["route"])
+            if state and not merged.gone:
+                merged = left_alone(merged, now[known.dest_id][state.field], state.to)
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
                 values = {**values, **{name: sent[name] for name in merged.conflicts if name in sent}}
                 digest = self._digest(values)
+            if merged.overwritten:
+                self._tell_overwritten(row, merged.overwritten, known)
             if not merged.values:
                 if not (merged.conflicts or merged.gone):
                     records.same(self._store, row["route"], row["key_ref"], digest)
@@ -175,8 +229,27 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id)))
+            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
         return items
+
+    def _hanging_on_lost(self, image: Mapping[str, Any]) -> list[str]:
+        """Fields that point at a record which a user has deleted or merged in the destination."""
+        if not self._lost:
+            return []
+        ref = self._store.vault.ref
+        markers = ((name, value) for name, value in image.items() if isinstance(value, dict))
+        return [name for name, one in markers if any((route, ref(key)) in self._lost for route, key in pointed(one))]
+
+    def _tell_overwritten(self, row: Row, names: Sequence[str], known: Known) -> None:
+        """An edit that the spec's policy writes over is listed for good: its value stands in the intent's before."""
+        route, rule = row["route"], "edit_overwritten"
+        remedy = "nothing to do where the source is right; else correct it there"
+        listed = [
+            Refusal("overwritten", route, row["key_ref"], rule, remedy, {"id": known.dest_id}, name, route)
+            for name in names
+        ]  # fmt: skip
+        with self._store.write() as connection:
+            refused.put(connection, self._store, self._window, listed)
 
     def _digest(self, values: dict[str, Any]) -> str:
         return self._store.vault.digest(json.dumps(values, sort_keys=True).encode())
@@ -191,13 +264,26 @@ class Loader:
         ]  # fmt: skip
         with self._store.write() as connection:
             refused.put(connection, self._store, self._window, held)
-            records.keep(connection, route, row["key_ref"], known.sent_hash, self._window)
+            records.keep(connection, self._store, route, row["key_ref"], known.sent_hash, self._window)
         self.counts[route].conflict_kept += 1
+
+    def _held(self, row: Row, image: dict[str, Any], rule: str) -> Refusal:
+        """A record that waits for a person, so that it is not created as a double."""
+        content = {"key": row["key"], "image": image}
+        return Refusal("load", row["route"], row["key_ref"], rule, REMEDIES[rule], content, "", row["route"])
 
     def _refusal(self, row: Row, image: dict[str, Any], bad: BadValue) -> Refusal:
         content = {"key": row["key"], "image": image}
         name = row["route"]
         return Refusal("load", name, row["key_ref"], bad.rule, bad.remedy, content, bad.column, name)
+
+
+def _parent_gone(column: str) -> BadValue:
+    remedy = "put the record it hangs on back in the CRM, or enter this one by hand where it belongs"
+    return BadValue(
+        "the record this one hangs on was deleted or merged in the CRM", rule="parent_gone_in_destination",
+        column=column, remedy=remedy,
+    )  # fmt: skip
 
 
 def _same_file(wanted: Mapping[str, Any], sent: Any) -> bool:

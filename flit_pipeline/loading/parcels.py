@@ -68,7 +68,7 @@ class Parcels:
             values[name] = base64.b64encode(content).decode()
             sent[name] = {**marker, "sha1": digest, "bytes": len(content)}
             size += len(content)
-        return Item(replace(item.intent, sent=sent), replace(item.command, values=values)), size
+        return replace(item, intent=replace(item.intent, sent=sent), command=replace(item.command, values=values)), size
 
     def _read(self, name: str, marker: Mapping[str, Any]) -> tuple[bytes, str]:
         handle = self.files.open(marker["$file"])

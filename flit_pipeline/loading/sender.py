@@ -4,6 +4,7 @@ A batch leaves this file confirmed, or void with its rows bisected down to the o
 ever repeated: what is sent again is a new batch under a new fence, after the old one was proved void.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,10 +29,11 @@ SWEEP = 100
 
 @dataclass(frozen=True)
 class Item:
-    """One record on its way: what the ledger keeps and what the destination gets."""
+    """One record on its way: what the ledger keeps and what the destination gets. ``parent``: key of its document."""
 
     intent: Intent
     command: Command
+    parent: str = ""
 
 
 @dataclass
@@ -39,19 +41,19 @@ class _Flight:
     uuid: str
     fence: int
     items: Sequence[Item]
-    future: "Future[list[Written]]"
+    future: "Future[tuple[list[Written], int]]"
 
 
 @dataclass
 class Sender:
-    """Sends batches of one model. ``beat``: renews the lease between batches. ``refusals``: their routes."""
+    """Sends batches of one model. ``beat``: renews the lease between batches. ``refusals``: what the server refused."""
 
     store: Store
     destination: Destination
     window: int
     model: str
     beat: Callable[[], None]
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[Intent] = field(default_factory=list)
     sent: int = 0
     _flights: deque[_Flight] = field(default_factory=deque)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "flit-send"))
@@ -81,7 +83,8 @@ class Sender:
         routes = " ".join(sorted({intent.route for intent in intents}))
         uuid = batches.begin(self.store, self.window, self.model, routes, free[0], intents)
         commands = [item.command for item in items]
-        future = self._thread.submit(self.destination.send, self.model, free[0], commands, self._read_back(items))
+        send = partial(self.destination.send, self.model, free[0], commands, self._read_back(items))
+        future = self._thread.submit(_timed, send)
         self.sent += 1
         return _Flight(uuid, free[0], items, future)
 
@@ -93,7 +96,8 @@ class Sender:
         for attempt in range(1, RESENDS + 1):
             refusal: DestinationRefused | None = None
             try:
-                batches.confirm(self.store, flight.uuid, flight.future.result(), "reply")
+                written, millis = flight.future.result()
+                batches.confirm(self.store, flight.uuid, written, "reply", millis=millis)
                 return
             except OutcomeUnknown:
                 pass
@@ -136,7 +140,13 @@ class Sender:
                        intent.route)  # fmt: skip
         with self.store.write() as connection:
             refused.put(connection, self.store, self.window, [held])
-        self.refusals.append(intent.route)
+        self.refusals.append(intent)
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, int]:
+    """What a call gives, and the milliseconds until its reply was there."""
+    began = time.monotonic()
+    return call(), round((time.monotonic() - began) * 1000)
 
 
 def settle(store: Store, destination: Destination) -> dict[str, int]:

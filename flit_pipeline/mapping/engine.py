@@ -69,6 +69,15 @@ class Engine:
         except FOREIGN as error:
             raise SpecError([str(error).splitlines()[0]]) from None
 
+    @staticmethod
+    def struct(kind: str) -> dict[str, str] | None:
+        """Field -> type of the structs in a list, by the type's name; None for any other type."""
+        whole = duckdb.sqltype(kind)
+        inner: Any = dict(whole.children)["child"] if whole.id == "list" else None
+        return (
+            {name: str(part) for name, part in inner.children} if inner is not None and inner.id == "struct" else None
+        )
+
     def _select(self, sql: str, what: str) -> str:
         statements = self._connection.extract_statements(sql)
         if len(statements) != 1 or not _is_select(statements[0]):

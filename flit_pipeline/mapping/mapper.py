@@ -2,8 +2,8 @@
 
 An image holds text, numbers and markers that the loader resolves at the destination:
 ``{"$ref": [route, key]}``, ``{"$refs": […]}``, ``{"$lookup": {model, by}, "else": …}``, ``{"$owner": e-mail}``,
-``{"$xmlid": name}``, ``{"$file": {column: cell}, "expected": SHA-1}``. Dates are ISO text, times
-``YYYY-MM-DD HH:MM:SS`` in UTC, decimals plain text.
+``{"$xmlid": name}``, ``{"$file": {column: cell}, "expected": SHA-1}``, ``{"$lines": [[key, image], …]}``. Dates
+are ISO text, times ``YYYY-MM-DD HH:MM:SS`` in UTC, decimals plain text.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -225,6 +225,25 @@ class RouteMapper:
             cells = {column: plain(row[column]) for column in rule.file}
             expected = row[rule.sha1] if rule.sha1 else None
             return {"$file": cells, "expected": expected} if any(cells.values()) else None
+
+        return build
+
+    def _build_lines(self, name: str, rule: FieldRule) -> Callable[[dict[str, Any]], Any]:
+        column, key, source_object = str(rule.lines), str(rule.key), str(rule.of)
+        builders = {field: self._builder(f"{name}.{field}", one) for field, one in rule.fields.items()}
+        system, route = self.migration.source.system, self.route.name
+
+        def build(row: dict[str, Any]) -> Any:
+            children: dict[str, dict[str, Any]] = {}
+            for cells in row[column] or []:
+                if cells[key] in (None, ""):
+                    raise BadValue("key", rule="missing_key", column=name, remedy="fill the cell in the source")
+                child = source_key(system, source_object, route, [plain(cells[key])])
+                if child in children:
+                    remedy = "the query makes two lines of one key"
+                    raise BadValue("key", rule="duplicate_key", column=name, remedy=remedy)
+                children[child] = {field: make(cells) for field, make in builders.items()}
+            return {"$lines": [[child, image] for child, image in children.items()]}
 
         return build
 

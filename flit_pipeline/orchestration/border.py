@@ -21,7 +21,7 @@ _held: dict[str, int] = {}
 @contextmanager
 def safely(context: dg.AssetExecutionContext, alive: Path) -> Iterator[None]:
     """Run a body; whatever it raises becomes a dagster Failure without values. Marks the run as alive."""
-    mark_alive(alive, context.run_id)
+    mark_alive(alive, context.run.run_id)
     failure: dg.Failure
     try:
         with only_run(alive, context.asset_key.path[0]):
@@ -71,6 +71,18 @@ def only_run(folder: Path, migration: str) -> Iterator[None]:
         yield
     finally:
         os.close(_held.pop(place))
+
+
+def at_work(folder: Path, migration: str) -> bool:
+    """True while a run of the migration has the right to work in this FLIT_HOME."""
+    name = f"{migration}.working"
+    if str(folder / name) in _held:
+        return True
+    try:
+        os.close(_lock(folder, name))
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _lock(folder: Path, name: str) -> int:

@@ -48,12 +48,13 @@ def reconciliation_specs(key: dg.AssetKey, migration: Migration) -> list[dg.Asse
 
 
 def reconciliation_checks(key: dg.AssetKey, migration: Migration, result: Reconciliation) -> list[dg.AssetCheckResult]:
-    """The reconciliation as checks."""
-    rows = dict(zip(migration.objects, result.accounting.rows, strict=True))
-    records = dict(zip(migration.routes, result.accounting.records, strict=True))
-    checks = [_identity(key, f"rows_of_{name}", [identity]) for name, identity in rows.items()]
+    """The reconciliation as checks. Objects and routes that this destination does not get close over nothing."""
+    rows = {one.name: one for one in result.accounting.rows}
+    records = {one.name: one for one in result.accounting.records}
+    checks = [_identity(key, f"rows_of_{n}", [r for r in [rows.get(f"{n} rows")] if r]) for n in migration.objects]
     for model in migration.order_of_models:
-        identities = [records[route.name] for route in migration.routes_of(model)]
+        names = (f"{route.name} records" for route in migration.routes_of(model))
+        identities = [records[name] for name in names if name in records]
         checks.append(_identity(key, f"records_of_{model.replace('.', '_')}", identities))
     text = "; ".join(result.count_problems) or "; ".join(f"{r}: {here}" for r, (here, _) in result.counts.items())
     checks.append(

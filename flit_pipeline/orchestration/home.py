@@ -39,7 +39,13 @@ def ensure_home(home: Path, environment: Mapping[str, str]) -> Path:
 
 
 def instance(home: Path, environment: Mapping[str, str]) -> dg.DagsterInstance:
-    """The Dagster instance of a FLIT_HOME. Sets DAGSTER_HOME for child processes."""
+    """The Dagster instance of a FLIT_HOME. Sets DAGSTER_HOME for child processes, and the driver of DAGSTER_PG_URL:
+
+    a URL without one takes psycopg 3 in SQLAlchemy 2.1, which dagster-postgres cannot use.
+    """
     folder = ensure_home(home, environment)
     os.environ["DAGSTER_HOME"] = str(folder)
+    scheme, found, rest = environment.get("DAGSTER_PG_URL", "").partition("://")
+    if found and scheme in ("postgres", "postgresql"):
+        os.environ["DAGSTER_PG_URL"] = f"postgresql+psycopg2://{rest}"
     return dg.DagsterInstance.get()

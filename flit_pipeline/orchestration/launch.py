@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +25,19 @@ class StageResult:
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def run_stage(definitions: dg.Definitions, instance: dg.DagsterInstance, migration: str, stage: str) -> StageResult:
-    """Execute the job of a stage and collect what it reports."""
+def run_stage(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, migration: str, stage: str, *,
+    config: Mapping[str, Any] | None = None, window: str | None = None, tags: Mapping[str, str] | None = None,
+) -> StageResult:  # fmt: skip
+    """Execute the job of a stage (of the stage delta: in that window) and collect what it reports.
+
+    ``config``: run config of its ops.
+    """
     job = definitions.resolve_job_def(job_name(migration, stage))
-    result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=LOGGERS)
+    run_config = {**LOGGERS, "ops": dict(config)} if config else LOGGERS
+    result = job.execute_in_process(
+        instance=instance, raise_on_error=False, run_config=run_config, partition_key=window, tags=tags
+    )
     outcome = StageResult(result.success, result.run_id)
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:

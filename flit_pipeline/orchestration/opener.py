@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from flit_pipeline.loading.stage import Writable
+from flit_pipeline.loading.rollback.target import Target
 from flit_pipeline.sources.base import SourceReader
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import Migration
@@ -13,6 +13,17 @@ from flit_pipeline.workspace import Workspace
 
 class Opener(Protocol):
     """Opens workspaces, readers and destinations from the environment at the moment of the step."""
+
+    def at(self, place: str) -> "Opener":
+        """The same in another environment (``practice`` or ``sample``)."""
+
+    @property
+    def place(self) -> str:
+        """The environment that it opens."""
+
+    @property
+    def place_of_samples(self) -> str:
+        """The environment that samples go to."""
 
     def migrations(self) -> list[str]:
         """Names of the migrations there are."""
@@ -33,7 +44,7 @@ class Opener(Protocol):
     def files(self, migration: Migration) -> AbstractContextManager[FileSource]:
         """Its attachments."""
 
-    def destination(self, work: Workspace) -> AbstractContextManager[Writable]:
+    def destination(self, work: Workspace) -> AbstractContextManager[Target]:
         """Its destination."""
 
     def reports(self, name: str) -> Path:

@@ -42,19 +42,21 @@ class Extracted:
 
 
 def extract_object(
-    work: Workspace, reader: SourceReader, window: Window, name: str, *, tolerated: frozenset[str] = frozenset()
-) -> Extracted:
+    work: Workspace, reader: SourceReader, window: Window, name: str, *, tolerated: frozenset[str] = frozenset(),
+    room: str = "state",
+) -> Extracted:  # fmt: skip
     """Read an object to the end, or continue where a killed run stopped. ``tolerated``: unknown columns let be.
 
-    Raises SourceUnavailable (run again), AccessRefused, UnknownColumns.
+    ``room``: of the staging that gets the rows, each once. Raises SourceUnavailable (run again), AccessRefused,
+    UnknownColumns.
     """
     thing = work.migration.source.objects[name]
     cursor = windows.cursor(work.store, window.id, name) or windows.FRESH
-    if not _fits(work, name, thing, cursor):
+    if not _fits(work, name, thing, cursor, room):
         cursor = windows.FRESH  # the spec has got other columns since, or an inventory read more of them
     while cursor.state == "reading":
         # a pass that a killed run began is as old as the window: rows have shifted since without being changed
-        began = datetime.fromisoformat(window.as_of) if cursor.files else reader.clock()
+        began = datetime.fromisoformat(window.begun) if cursor.files else reader.clock()
         whole = cursor.files == 0
         cursor = _read_pass(work, reader, window, name, thing, cursor, tolerated)
         winners, repeats = _winners(work, window, name, thing, cursor)
@@ -73,7 +75,7 @@ def extract_object(
             cursor = replace(windows.FRESH, reading=cursor.reading + 1)
             time.sleep(PAUSE)
         else:
-            _write_state(work, name, thing, cursor, winners)
+            _write_state(work, room, name, thing, cursor, winners)
             cursor = replace(cursor, state="done", total_after=after, rows=len(winners), broken=broken)
         with work.store.write() as connection:
             windows.save_cursor(connection, window.id, name, cursor)
@@ -105,7 +107,7 @@ def _read_pass(
                 remedy=f"flit-pipeline run inventory {work.migration.name} --practice DIR writes a proposal for each "
                 "into the folder DIR; edit it, check it, confirm it by approval, and run again with that folder",
             )
-        rows = [{**row, "_hash": _content_hash(work, row)} for page in pages for row in page.rows]
+        rows = [{**row, "_hash": content_hash(work, row)} for page in pages for row in page.rows]
         held = [
             Refusal("extract", name, work.row_ref(name, f"broken {page_row.place}"), page_row.rule, page_row.remedy,
                     {"place": page_row.place, "raw": page_row.raw})
@@ -123,10 +125,10 @@ def _page_columns(thing: SourceObject) -> list[str]:
     return [*thing.fields, "_hash"]
 
 
-def _fits(work: Workspace, name: str, thing: SourceObject, cursor: Cursor) -> bool:
+def _fits(work: Workspace, name: str, thing: SourceObject, cursor: Cursor, room: str) -> bool:
     """False where what was staged before holds other columns than the spec has now."""
     if cursor.state == "done":
-        return work.staging.columns("state", name) == state_schema(thing).names
+        return work.staging.columns(room, name) == state_schema(thing).names
     if cursor.files:
         return work.staging.columns("pages", name, str(cursor.reading), f"{0:06}") == _page_columns(thing)
     return True
@@ -163,7 +165,7 @@ def _winners(
             if not key:
                 held.append(_held(work, name, row, "missing_required", thing.key, "fill the cell in the source"))
                 continue
-            found = (file, index, row["_hash"], _moment(work, row.get(thing.modified or "")))
+            found = (file, index, row["_hash"], moment_of(work, row.get(thing.modified or "")))
             other = winners.setdefault(key, found)
             if other is found:
                 continue
@@ -205,15 +207,17 @@ def _nothing_moved(reader: SourceReader, name: str, seen: _Seen) -> bool:
     return not any(page.rows for page in reader.pages(name, since=seen.began))
 
 
-def _write_state(work: Workspace, name: str, thing: SourceObject, cursor: Cursor, winners: dict[str, Winner]) -> None:
+def _write_state(
+    work: Workspace, room: str, name: str, thing: SourceObject, cursor: Cursor, winners: dict[str, Winner]
+) -> None:
     schema = state_schema(thing)
     chosen: dict[int, list[int]] = {}
     for file, index, _, _ in winners.values():
         chosen.setdefault(file, []).append(index)
-    with work.staging.writing(schema, "state", name) as writer:
+    with work.staging.writing(schema, room, name) as writer:
         for file in range(cursor.files):
             table = work.staging.read("pages", name, str(cursor.reading), f"{file:06}")
-            table = table.take(sorted(chosen.get(file, [])))
+            table = table.take(pa.array(sorted(chosen.get(file, [])), pa.int64()))
             ids = [(text or "").strip() for text in table.column(thing.key).to_pylist()]
             table = table.append_column("_id", pa.array(ids, pa.string()))
             table = table.append_column("_row_ref", pa.array([work.row_ref(name, one) for one in ids], pa.string()))
@@ -225,11 +229,13 @@ def state_schema(thing: SourceObject) -> pa.Schema:
     return pa.schema([(column, pa.string()) for column in [*thing.fields, "_id", "_row_ref", "_hash"]])
 
 
-def _content_hash(work: Workspace, row: RawRow) -> str:
+def content_hash(work: Workspace, row: RawRow) -> str:
+    """Keyed hash of a row as the source wrote it."""
     return work.vault.digest(json.dumps(row, ensure_ascii=True, sort_keys=True).encode())
 
 
-def _moment(work: Workspace, text: str | None) -> datetime | None:
+def moment_of(work: Workspace, text: str | None) -> datetime | None:
+    """A watermark as a moment, None where it is none."""
     if not text:
         return None
     try:

@@ -42,11 +42,25 @@ def profile(work: Workspace) -> Inventory:
         "records": records, "objects": objects, "not_read": work.migration.file.ignored_objects, "held": held,
         "findings": refused.findings_by_rule(work.store), "quality": quality(work, held),
         "gotchas": [asdict(one) for one in gotchas(_seen(work, objects))], "seed_rows": rows,
+        "options": options(work.migration, {name: int(thing["rows"]) for name, thing in objects.items()}),
         "grade": asdict(grade(supported, len(rows), sum(map(len, unknown.values())), exports, records)),
     }  # fmt: skip
     if window.kind == "inventory":
         windows.close_window(work.store, window.id)
     return Inventory(report, {name: columns for name, columns in unknown.items() if columns})
+
+
+def options(migration: Migration, rows: dict[str, int]) -> list[dict[str, Any]]:
+    """Options of the migration, each with whether it is chosen, and whether these counts recommend it."""
+    return [
+        {
+            "name": name, "title": option.title, "chosen": option.chosen,
+            "recommended_above": option.recommended_above,
+            "rows": {thing: rows.get(thing, 0) for thing in option.recommended_above},
+            "recommended": any(rows.get(thing, 0) > most for thing, most in option.recommended_above.items()),
+        }
+        for name, option in migration.file.options.items()
+    ]  # fmt: skip
 
 
 def seed_rows(migration: Migration) -> dict[str, str]:

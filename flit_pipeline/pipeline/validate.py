@@ -13,6 +13,7 @@ from flit_pipeline.validation.validate import validate_rows
 from flit_pipeline.workspace import Workspace
 
 CHUNK = 20_000
+MEMBER_HELD = "member_of_group_is_held"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,22 @@ def validate_object(work: Workspace, window: Window, name: str) -> ValidatedObje
                 row = raw.slice(no.index, 1).to_pylist()[0]
                 held.append(Refusal("validate", name, refs[no.index], no.rule, no.remedy, row, no.column))
             noticed += [Noticed(name, refs[f.index], f.column, f.rule, f.severity) for f in result.findings]
+    noticed += _incomplete_groups(work, name, held)
     refused.replace(work.store, window.id, "validate", held, object=name)
     refused.notice(work.store, name, noticed)
     rows = len({refusal.row_ref for refusal in held})
     return ValidatedObject(name, total, total - rows, rows, len(noticed))
+
+
+def _incomplete_groups(work: Workspace, name: str, held: list[Refusal]) -> list[Noticed]:
+    """A finding on each valid row whose group has a member that is held: what is summed over it lacks that one."""
+    columns = [column for column, cell in work.migration.source.objects[name].fields.items() if cell.group]
+    found: list[Noticed] = []
+    for column in columns:
+        groups = {str(one.content.get(column) or "").strip() for one in held} - {""}
+        if not groups:
+            continue
+        for row in work.staging.read("valid", name, columns=[column, "_row_ref"]).to_pylist():
+            if row[column] in groups:
+                found.append(Noticed(name, row["_row_ref"], column, MEMBER_HELD, "warn"))
+    return found

@@ -36,6 +36,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield from ("", f"{supported} of {len(rows)} rows of the object table are fully supported.", "")
     yield from (f"- {name}: {state}" for name, state in rows.items())
     yield from _unknown(report["objects"])
+    yield from _options(report["options"])
     yield from ("", "## Data quality", "")
     yield from _quality(report["quality"])
     yield from (
@@ -49,6 +50,17 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         result = f"{one['state']} ({one['count']})" if one["count"] else one["state"]
         seen = "yes" if one["detectable"] else "no"
         yield f"| {one['platform']} | {one['title']} | {seen} | {result} | {one['ask']} |"
+
+
+def _options(options: list[dict[str, Any]]) -> Iterator[str]:
+    if not options:
+        return
+    yield from ("", "## Options", "", "Chosen in the overlay of the practice: `options: {name: {chosen: true}}`.", "")
+    for one in options:
+        above = one["recommended_above"].items()
+        counts = ", ".join(f"{one['rows'][name]:,} {name} rows, recommended above {most:,}" for name, most in above)
+        word = "recommended" if one["recommended"] else "not needed"
+        yield f"- {one['name']} ({one['title']}): **{word}**, {counts}; {'chosen' if one['chosen'] else 'not chosen'}"
 
 
 def _unknown(objects: dict[str, Any]) -> Iterator[str]:

@@ -50,6 +50,12 @@ class SourceReader(Protocol):
     def supports_since(self, object_name: str) -> bool:
         """True where ``since`` narrows the reading; elsewhere every row comes, whatever ``since`` says."""
 
+    def lists_keys(self, object_name: str) -> bool:
+        """True where the keys of all rows can be had without the rows."""
+
+    def keys(self, object_name: str) -> Iterator[Page]:
+        """Pages of rows that hold their key alone. Raises as ``pages``."""
+
     def clock(self) -> datetime:
         """The source's own time now, aware, UTC."""
 

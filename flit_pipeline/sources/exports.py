@@ -57,6 +57,15 @@ class ExportReader:
         self._csv(object_name)
         return False
 
+    def lists_keys(self, object_name: str) -> bool:
+        """False: a file is always read whole."""
+        self._csv(object_name)
+        return False
+
+    def keys(self, object_name: str) -> Iterator[Page]:
+        """The whole rows: nothing is cheaper."""
+        return self.pages(object_name)
+
     def clock(self) -> datetime:
         """This machine's time: files have no clock."""
         return datetime.now(UTC)

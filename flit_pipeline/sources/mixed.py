@@ -28,6 +28,12 @@ class MixedReader:
     def supports_since(self, object_name: str) -> bool:
         return self._reader(object_name).supports_since(object_name)
 
+    def lists_keys(self, object_name: str) -> bool:
+        return self._reader(object_name).lists_keys(object_name)
+
+    def keys(self, object_name: str) -> Iterator[Page]:
+        return self._reader(object_name).keys(object_name)
+
     def clock(self) -> datetime:
         """The time of the REST source where one is among the readers, else this machine's."""
         for reader in self._readers.values():

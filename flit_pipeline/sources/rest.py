@@ -1,7 +1,7 @@
 """Reads objects of a source over REST: pages of JSON rows as text cells."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -57,6 +57,14 @@ class RestReader:
         self._rest(object_name)
         return self._spec.objects[object_name].modified is not None
 
+    def lists_keys(self, object_name: str) -> bool:
+        """True where the spec names the parameters of such a listing."""
+        return bool(self._rest(object_name).keys)
+
+    def keys(self, object_name: str) -> Iterator[Page]:
+        """Pages of the listing of keys; of whole rows where the spec names none."""
+        return self._walked(object_name, None, self._rest(object_name).keys)
+
     def clock(self) -> datetime:
         """The source's time from ``spec.clock``, else from the Date header of its first collection."""
         reading = f"{self._spec.system}: reading the clock"
@@ -95,16 +103,20 @@ class RestReader:
         """Pages in the source's order; ``since`` (aware) is left out where the object has no watermark."""
         if since is not None and since.tzinfo is None:
             raise ValueError("since must carry a zone")
+        window = {}
+        if since is not None and self.supports_since(object_name):
+            window = {self._rest(object_name).since: since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+        return self._walked(object_name, resume, window)
+
+    def _walked(self, object_name: str, resume: str | None, narrowed: Mapping[str, str]) -> Iterator[Page]:
+        """Pages of a collection; ``narrowed``: parameters beside those of the paging."""
         rest = self._rest(object_name)
         reading = f"{self._spec.system}: reading {object_name}"
         steps = walk(rest, resume, reading, self._base)
         keys = self._keys[object_name]
-        window = {}
-        if since is not None and self.supports_since(object_name):
-            window = {rest.since: since.astimezone(UTC).isoformat().replace("+00:00", "Z")}
         while True:
             here, target = steps.here, steps.target
-            params = {**steps.params(), **({} if target else window)}  # a link brings the window with it
+            params = {**steps.params(), **({} if target else narrowed)}  # a link brings the window with it
             reply = self._http.get(rest.path, params, reading=f"{reading}, {here}", resumes=here, target=target)
             body, found = self._body(reply, rest, f"{reading}, {here}")
             rows, broken, unknown = keys.cells(found, here, f"{reading}, {here}", risky=reply.risky)

@@ -118,8 +118,9 @@ def _renamed(rule: FieldRule, route: str) -> FieldRule:
     by = {path: one.model_copy(update={"from_": [new(c) for c in one.from_]}) for path, one in rule.by.items()}
     update = {
         "from_": [new(column) for column in rule.from_], "by": by, "file": [new(column) for column in rule.file],
-        "sha1": new(rule.sha1) if rule.sha1 else None,
-        "key": new(rule.key) if rule.key else None, "owner": new(rule.owner) if rule.owner else None,
+        "sha1": new(rule.sha1) if rule.sha1 else None, "lines": new(rule.lines) if rule.lines else None,
+        "owner": new(rule.owner) if rule.owner else None,
+        "key": new(rule.key) if rule.key and not rule.lines else rule.key,
     }  # fmt: skip
     return rule.model_copy(update=update)
 

@@ -12,8 +12,10 @@ from flit_pipeline.errors import SpecError
 from flit_pipeline.mapping.engine import Engine, route_query
 from flit_pipeline.mapping.transforms import resolve
 from flit_pipeline.specs.context import Context, RouteLike
+from flit_pipeline.specs.migration_spec import FieldRule
 from flit_pipeline.specs.rules_routes import conditions
 from flit_pipeline.specs.source_spec import CellType, SourceObject
+from flit_pipeline.specs.strata import BoundStratum
 
 ARROW_TYPES: Mapping[CellType, pa.DataType] = {
     "text": pa.string(), "integer": pa.int64(), "decimal": pa.decimal128(18, 4), "date": pa.date32(),
@@ -32,6 +34,8 @@ def engine_problems(c: Context) -> Iterator[str]:
     with Engine({name: _empty(thing) for name, thing in c.source.objects.items()}) as engine:
         for route in c.routes.values():
             yield from _route_problems(c, engine, route)
+        for stratum in c.strata:
+            yield from _stratum_problems(c, engine, stratum)
 
 
 def _empty(thing: SourceObject) -> pa.Table:
@@ -63,10 +67,41 @@ def _route_problems(c: Context, engine: Engine, route: RouteLike) -> Iterator[st
             yield at(f"_rows_{name} is {kind}, must be a list: [{key}] or list({key})")
     for where, sql in conditions(route):
         yield from (c.at(route, *where)(text) for text in _condition(engine, route, sql))
+    for name, rule in route.route.fields.items():
+        if rule.lines in types:
+            yield from (c.at(route, "fields", name)(text) for text in _lines(engine, rule, types[str(rule.lines)]))
     for column, where in _read(route):
         if not _FIELD_TYPE.fullmatch(types.get(column, "VARCHAR")):
             yield c.at(route, *where)(
                 f"{column!r} is {types[column]}, which no field takes; cast it, or take a part of it"
+            )
+
+
+def _lines(engine: Engine, rule: FieldRule, kind: str) -> Iterator[str]:
+    """Whether the column of ``lines`` holds structs with the fields that the rules of the children read."""
+    fields = engine.struct(kind)
+    if fields is None:
+        yield f"lines: {rule.lines!r} is {kind}, must be a list of structs: list(struct_pack(…))"
+        return
+    read = [str(rule.key), *(column for one in rule.fields.values() for column in one.columns)]
+    for column in dict.fromkeys(read):
+        if column not in fields:
+            yield f"{column!r} is not a field of the structs in {rule.lines}; valid: {', '.join(fields)}"
+        elif not _FIELD_TYPE.fullmatch(fields[column]):
+            yield f"{column!r} is {fields[column]}, which no field takes; cast it, or take a part of it"
+
+
+def _stratum_problems(c: Context, engine: Engine, stratum: BoundStratum) -> Iterator[str]:
+    where = ("sample", "strata", stratum.name)
+    try:
+        described = engine.describe(stratum.sql)
+    except SpecError as error:
+        yield c.head.problem(where, f"the engine refuses the query: {error.problems[0]}")
+        return
+    for column, kind in described:
+        if not _FIELD_TYPE.fullmatch(kind):
+            yield c.head.problem(
+                where, f"{column!r} is {kind}, which is no single value; cast it, or take a part of it"
             )
 
 
@@ -85,5 +120,5 @@ def _read(route: RouteLike) -> Iterator[tuple[str, tuple[str, ...]]]:
     for column in route.route.key.from_:
         yield column, ("key",)
     for name, rule in route.route.fields.items():
-        for column in rule.columns:
+        for column in rule.columns if not rule.lines else ():
             yield column, ("fields", name)

@@ -6,12 +6,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from flit_pipeline.errors import SpecError
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.mapping.transforms import TRANSFORMS, resolve
 from flit_pipeline.specs import rules
 from flit_pipeline.specs.compose import Part, at, composed, view_problems, with_views
@@ -23,13 +24,15 @@ from flit_pipeline.specs.migration_spec import FieldRule, MigrationFile, ModelFi
 from flit_pipeline.specs.practice import NOTHING, Overlay, laid_over, read_overlay
 from flit_pipeline.specs.rules_refs import waiting
 from flit_pipeline.specs.source_spec import SourceSpec
+from flit_pipeline.specs.strata import BoundStratum, bound
+from flit_pipeline.specs.variants import kept, requirements
 from flit_pipeline.specs.yaml_text import Document, read_yaml
 
 MIGRATION_FILE = "migration.yaml"
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 ACCESS: Any = dict.fromkeys(("clock", "auth", "auth_header", "token_path", "token_scope"), True) | {
-    "objects": {"__all__": {"rest", "csv"}}
+    "objects": {"__all__": {"rest", "csv", "delta"}}
 }
 """Keys of a source spec that say how it is reached: URLs, page sizes, file patterns, ways to sign in."""
 
@@ -70,14 +73,21 @@ class BoundRoute:
     @property
     def refs(self) -> set[str]:
         """Routes whose records this one points at."""
-        return {target for rule in self.route.fields.values() for target in rule.targets}
+        return {target for rule in self.route.fields.values() for one in rule.each for target in one.targets}
+
+    @property
+    def lines(self) -> dict[str, FieldRule]:
+        """Fields of the route that hold child records."""
+        return {name: rule for name, rule in self.route.fields.items() if rule.lines}
 
 
 @dataclass(frozen=True)
 class Migration:
     """One folder of mapping_specs, parsed and checked. ``routes`` stand in loading order: parents first.
 
-    ``documents``: the model files as read, by model, so that later checks can name file and line.
+    ``documents``: the model files as read, by model, so that later checks can name file and line; ``strata``: of the
+    sample, bound. ``whole``: the migration with all its routes, where these are the ones chosen, or those for one
+    destination.
     """
 
     name: str
@@ -86,6 +96,47 @@ class Migration:
     models: dict[str, ModelFile]
     routes: dict[str, BoundRoute]
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
+    strata: list[BoundStratum] = field(default_factory=list, repr=False)
+    whole: "Migration | None" = field(default=None, repr=False, compare=False)
+
+    @property
+    def everything(self) -> "Migration":
+        """With all its routes."""
+        return self.whole or self
+
+    @property
+    def requirements(self) -> list[str]:
+        """Modules and models of the destination that decide which of the chosen routes are loaded."""
+        return requirements(self.for_destination(None).routes)
+
+    def for_destination(self, present: Collection[str] | None) -> "Migration":
+        """The routes of the chosen options, for a destination that has these of the requirements.
+
+        None: no destination is known, and all that may be loaded somewhere stand.
+        """
+        whole = self.everything
+        options = {name for name, option in whole.file.options.items() if option.chosen}
+        names = kept(whole.routes, options, present)
+        routes = {name: route for name, route in whole.routes.items() if name in names}
+        models = {name: file for name, file in whole.models.items() if name in {r.model for r in routes.values()}}
+        return replace(whole, models=models, routes=routes, whole=whole)
+
+    def decisions(self, present: Collection[str]) -> list[str]:
+        """For a person: what each route becomes that depends on the destination."""
+        here = self.for_destination(present).routes
+        lines = []
+        for name, route in self.for_destination(None).routes.items():
+            needed, state = route.route.requires, route.route.state
+            if needed is None:
+                continue
+            if name in here:
+                how = f", left in the state {state.to}" if state else ""
+                lines.append(f"{name}: {needed} is installed, its rows become {route.model} records{how}")
+                continue
+            others = [n for n, other in here.items() if set(other.objects) & set(route.objects)]
+            instead = route.route.without or ", ".join(others)
+            lines.append(f"{name}: {needed} is not installed, no {route.model} records; its rows stay with {instead}")
+        return lines
 
     @property
     def objects(self) -> list[str]:
@@ -126,15 +177,17 @@ class Migration:
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 
-        How the source is reached (ACCESS) and the size of a batch mean nothing.
+        How and when the source is read (ACCESS, the pickup), the size of a batch and what is tried first mean nothing.
         """
         text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def meaning(self) -> dict[str, Any]:
-        """What the canonical hash is taken of."""
+        """What the canonical hash is taken of: all routes, also those that this destination does not get."""
+        if self.whole is not None:
+            return self.whole.meaning()
         return {
-            "file": self.file.model_dump(mode="json", exclude={"batch_size"}),
+            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes", "pickup", "sample"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),
@@ -145,8 +198,10 @@ class Migration:
         calls = [derived.via for thing in self.source.objects.values() for derived in thing.derived.values()]
         for route in self.routes.values():
             calls += [route.route.key.via or ""]
-            calls += [rule.via or "" for rule in route.route.fields.values()]
-            calls += [derive.via or "" for rule in route.route.fields.values() for derive in rule.by.values()]
+            rules_of_it = [one for rule in route.route.fields.values() for one in rule.each]
+            calls += [rule.via or "" for rule in rules_of_it]
+            calls += [derive.via or "" for rule in rules_of_it for derive in rule.by.values()]
+            calls += evidence_of(route.route).values()
         used = {resolve(call).transform.name for call in calls if call}
         return {name: TRANSFORMS[name].revision for name in sorted(used)}
 
@@ -157,7 +212,7 @@ def names(specs: Path) -> list[str]:
 
 
 def load(specs: Path, name: str, practice: Path | None = None) -> Migration:
-    """Read and check ``specs/<name>/``, under the overlay in ``practice`` where one is given.
+    """Read and check ``specs/<name>/``, under the overlay in ``practice`` where one is given; with its chosen options.
 
     Raises SpecError with all violations of a stage at once.
 
@@ -182,12 +237,15 @@ def load(specs: Path, name: str, practice: Path | None = None) -> Migration:
     if problems := _view_problems(file, source, head):
         raise SpecError(problems)
     routes, problems = _bind(file, source, models, documents)
+    strata, unbound = bound(file, source)
+    problems += [head.problem(("sample", "strata", name), text) for name, text in unbound]
     if problems:
         raise SpecError(problems)
-    context = Context(file, head, source, models, documents, routes)
+    context = Context(file, head, source, models, documents, routes, strata)
     if problems := rules.migration_problems(context) or list(engine_problems(context)):
         raise SpecError(problems)
-    return Migration(name, file, source, models, _in_order(_composed(routes, source)), documents)
+    whole = Migration(name, file, source, models, _in_order(_composed(routes, source)), documents, strata)
+    return whole.for_destination(None)
 
 
 def _read_source(

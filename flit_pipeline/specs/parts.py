@@ -22,6 +22,7 @@ DEEPER = (
     "reject",
     "views",
     "rebuild",
+    "options",
 )
 """Keys below which every name is a place of its own."""
 

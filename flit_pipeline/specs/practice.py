@@ -1,8 +1,8 @@
 """A practice overlay: a folder that inherits a migration and adds or overrides single lines of it.
 
-    practice/migration.yaml      inherits: <migration>; owners and title where this practice's differ
+    practice/migration.yaml      inherits: <migration>; owners and title where this practice's differ; options chosen
     practice/source.yaml         objects.<object>.fields: columns of this practice
-    practice/<model>.yaml        creates, routes.<route>.fields, ignored
+    practice/<model>.yaml        creates, routes.<route>.fields, routes.<route>.match, ignored
 
 A line of the overlay stands for the migration's line of that name as a whole. The lines are laid over before anything
 is bound, so every rule holds for the two together, and a problem names the file in which its line stands. What belongs
@@ -18,8 +18,9 @@ from pydantic import Field
 
 from flit_pipeline.errors import SpecError
 from flit_pipeline.specs.context import listed
-from flit_pipeline.specs.grammar import Count, Name, Strict, Text, parse
-from flit_pipeline.specs.migration_spec import FieldRule, NewField
+from flit_pipeline.specs.grammar import Count, Name, Strict, Switch, Text, parse
+from flit_pipeline.specs.match_spec import Match
+from flit_pipeline.specs.migration_spec import FieldRule, NewField, Pickup
 from flit_pipeline.specs.source_spec import Cell
 from flit_pipeline.specs.yaml_text import Document, Where, read_yaml
 
@@ -35,13 +36,22 @@ class PracticeOwners(Strict):
     fallback: str | None = None
 
 
+class PracticeOption(Strict):
+    """Whether this practice wants an option."""
+
+    chosen: Switch
+
+
 class PracticeMigration(Strict):
     """``migration.yaml`` of an overlay. ``inherits``: the migration whose lines these are laid over."""
 
     inherits: Name
     title: Text | None = None
     owners: PracticeOwners | None = None
+    options: dict[Name, PracticeOption] = Field(default_factory=dict)
     batch_size: Count | None = None
+    lanes: Count | None = None
+    pickup: Pickup | None = None
 
 
 class PracticeObject(Strict):
@@ -57,9 +67,10 @@ class PracticeSource(Strict):
 
 
 class PracticeRoute(Strict):
-    """Fields of one route, added or overridden."""
+    """Fields of one route, added or overridden; ``match`` as a whole (``policy: never`` switches it off)."""
 
-    fields: dict[str, FieldRule]
+    fields: dict[str, FieldRule] = Field(default_factory=dict)
+    match: Match | None = None
 
 
 class PracticeModel(Strict):
@@ -193,5 +204,5 @@ def _laid(
 
 
 def _is_line(where: Where) -> bool:
-    """True for what is overridden as a whole: a column, a new field, what a field gets."""
-    return len(where) == 4 or (len(where) == 2 and where[0] == "creates")
+    """True for what is overridden as a whole: a column, a new field, what a field gets, how a route matches."""
+    return len(where) == 4 or (len(where) == 2 and where[0] == "creates") or where[2:] == ("match",)

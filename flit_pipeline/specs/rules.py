@@ -7,7 +7,17 @@ stand the source's rules, those of names, and the list of all.
 import re
 from collections.abc import Iterator
 
-from flit_pipeline.specs import rules_coverage, rules_extends, rules_refs, rules_routes
+from flit_pipeline.specs import (
+    rules_balances,
+    rules_coverage,
+    rules_extends,
+    rules_lines,
+    rules_match,
+    rules_refs,
+    rules_routes,
+    rules_sample,
+    rules_variants,
+)
 from flit_pipeline.specs.context import Context, listed
 from flit_pipeline.specs.rules_routes import via_problem
 from flit_pipeline.specs.source_spec import SourceSpec
@@ -70,6 +80,12 @@ RULES_OF_A_MIGRATION = [
     file_is_named_after_its_model, new_fields_are_named_rightly, rules_routes.rows_are_named,
     rules_routes.columns_exist, rules_routes.transforms_fit, rules_routes.streams_have_one_order, rules_refs.refs_exist,
     rules_refs.models_do_not_wait_for_each_other, rules_refs.owners_are_declared,
+    rules_match.matches_fit,
     rules_extends.extensions_fit, rules_extends.extensions_name_the_columns_of_refs,
-    rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided,
+    rules_lines.lines_are_rows_of_the_route, rules_lines.new_models_are_named_rightly,
+    rules_variants.options_and_alternatives_exist, rules_variants.refs_hold_in_every_variant,
+    rules_variants.columns_are_decided_in_every_variant,
+    rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided, rules_balances.balances_fit,
+    rules_sample.the_sample_has_a_route, rules_sample.strata_give_keys_and_values,
+    rules_sample.public_values_are_nobodys,
 ]  # fmt: skip

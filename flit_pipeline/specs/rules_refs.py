@@ -8,7 +8,7 @@ from flit_pipeline.specs.context import Context, RouteLike, listed
 def refs_exist(c: Context) -> Iterator[str]:
     """A ref names a route; its key is given or the target's key columns stand in the rows."""
     for route in c.routes.values():
-        for name, rule in route.route.fields.items():
+        for name, rule in ((name, one) for name, whole in route.route.fields.items() for one in whole.each):
             for target in rule.targets:
                 at = c.at(route, "fields", name)
                 if target not in c.routes or c.routes[target].route.extends is not None:
@@ -28,7 +28,7 @@ def models_do_not_wait_for_each_other(c: Context) -> Iterator[str]:
     waits = waiting(c.routes)
     for route in c.routes.values():
         for name, rule in route.route.fields.items():
-            for target in rule.targets:
+            for target in (target for one in rule.each for target in one.targets):
                 other = c.routes[target].model if target in c.routes else route.model
                 way = _way(waits, other, route.model) if other != route.model else None
                 if way:
@@ -41,7 +41,8 @@ def waiting(routes: Mapping[str, RouteLike]) -> dict[str, set[str]]:
     """Model -> other models whose records its records point at."""
     waits: dict[str, set[str]] = {}
     for route in routes.values():
-        targets = {target for rule in route.route.fields.values() for target in rule.targets}
+        rules = [one for rule in route.route.fields.values() for one in rule.each]
+        targets = {target for rule in rules for target in rule.targets}
         models = {routes[target].model for target in targets if target in routes}
         waits.setdefault(route.model, set()).update(models - {route.model})
     return waits
@@ -66,7 +67,7 @@ def owners_are_declared(c: Context) -> Iterator[str]:
     if owners is None:
         for route in c.routes.values():
             for name, rule in route.route.fields.items():
-                if rule.owner:
+                if any(one.owner for one in rule.each):
                     yield c.at(route, "fields", name)("owner needs the owners block in migration.yaml")
     elif owners.object not in c.source.objects:
         text = f"{owners.object!r} is not a source object; valid: {listed(c.source.objects)}"

@@ -6,6 +6,7 @@ from flit_pipeline.errors import BadValue
 from flit_pipeline.mapping.transforms import resolve
 from flit_pipeline.specs.context import Context, RouteLike
 from flit_pipeline.specs.lineage import QueryProblem, condition_columns
+from flit_pipeline.specs.migration_spec import FieldRule
 from flit_pipeline.specs.source_spec import Locale
 
 
@@ -67,12 +68,16 @@ def _calls(route: RouteLike) -> Iterator[tuple[tuple[str, ...], str, int]]:
     key = route.route.key
     if key.via is not None:
         yield ("key", "via"), key.via, len(key.from_)
-    for name, rule in route.route.fields.items():
+    fields: list[tuple[tuple[str, ...], FieldRule]] = [
+        (("fields", name), rule) for name, rule in route.route.fields.items()
+    ]
+    fields += [((*at, "fields", name), one) for at, rule in fields for name, one in rule.fields.items()]
+    for at, rule in fields:
         if rule.via is not None:
-            yield ("fields", name, "via"), rule.via, len(rule.from_)
+            yield (*at, "via"), rule.via, len(rule.from_)
         for path, derive in rule.by.items():
             if derive.via is not None:
-                yield ("fields", name, "by", path, "via"), derive.via, len(derive.from_)
+                yield (*at, "by", path, "via"), derive.via, len(derive.from_)
 
 
 def via_problem(via: str, columns: int, locale: Locale) -> str:

@@ -60,6 +60,8 @@ class Cell(Strict):
 
     ``bad``: what a malformed value does: ``quarantine`` the row, or leave the cell ``empty`` with a finding.
     ``check``: a named rule of validation/rules.py (e.g. ``tckn``); it raises a finding, never loses the cell.
+    ``group``: rows with the same value belong together (a family account), and sums are made over them: where one of
+    them is held, each of the others gets a finding, for its sum is not the whole.
     """
 
     type: CellType = "text"
@@ -69,6 +71,7 @@ class Cell(Strict):
     values: list[str] = Field(default_factory=list)
     bad: Literal["quarantine", "empty"] = "quarantine"
     check: str | None = None
+    group: Switch = False
 
 
 class Derived(Strict):
@@ -82,7 +85,8 @@ class Rest(Strict):
     """One REST collection. ``page``: ``?page=N&page_size=M``; ``cursor``: ``?cursor=TOKEN&limit=M``.
 
     ``link``: ``?limit=M``, then the URL of the ``Link`` header (``rel="next"``) or of the body. ``next``: key of the
-    body with the cursor or the URL; for links a path such as ``links.next``.
+    body with the cursor or the URL; for links a path such as ``links.next``. ``keys``: parameters with which the
+    collection tells the keys of its rows alone, such as ``{fields: id}``.
     """
 
     path: Text
@@ -92,6 +96,7 @@ class Rest(Strict):
     total: str = "total"
     next: str = "next_cursor"
     since: str = "modified_since"
+    keys: dict[str, str] = Field(default_factory=dict)
 
 
 class Csv(Strict):
@@ -106,10 +111,16 @@ class Csv(Strict):
 
 
 class SourceObject(Strict):
-    """One kind of row. ``key`` identifies a row for good; ``modified`` is its watermark where the source has one."""
+    """One kind of row. ``key`` identifies a row for good; ``modified`` is its watermark where the source has one.
+
+    ``delta``: how a pickup window reads it. ``compare``: all rows, compared with those before by hash; it finds every
+    change. ``since``: rows whose watermark moved, and the keys of all, to find those that are gone; it misses a change
+    whose watermark did not move until the last window, which compares everything.
+    """
 
     key: str
     modified: str | None = None
+    delta: Literal["since", "compare"] = "compare"
     rest: Rest | None = None
     csv: Csv | None = None
     fields: dict[Name, Cell]
@@ -122,6 +133,11 @@ class SourceObject(Strict):
         for role, column in (("key", self.key), ("modified", self.modified)):
             if column is not None and column not in self.fields:
                 found.append(((role,), f"{column!r} is not one of the fields: {known}"))
+        if self.delta == "since" and self.modified is None:
+            found.append((("delta",), "'since' needs a watermark: name its column under modified, or write compare"))
+        if self.delta == "since" and self.rest is not None and not self.rest.keys:
+            text = "'since' finds no row that is gone without a listing of keys: add keys to rest, or write compare"
+            found.append((("delta",), text))
         for name, derived in self.derived.items():
             if name in self.fields:
                 found.append((("derived", name), "hides the field of that name; choose another"))

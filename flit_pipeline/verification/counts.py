@@ -1,15 +1,21 @@
 """Counts and links at the destination against the ledger: a record or a link that is gone makes them differ."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import select
 
-from flit_pipeline.destinations.base import Destination
+from flit_pipeline.destinations.base import Destination, Image
+from flit_pipeline.ledger.pairs import kept_fields
 from flit_pipeline.ledger.tables import intent, record
 from flit_pipeline.mapping.keys import prefix
+from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
 
 PAGE = 500
+Row = tuple[str, int, dict[str, Any]]
+"""(key_ref, destination id, sent image)."""
+
 LINKS = ("many2one", "many2many", "many2one_reference")
 
 
@@ -21,12 +27,17 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
         keys = prefix(work.migration.source.system, route.lead, route.name)
         there = destination.count_keys(route.model, keys)
         here, missing, links, files = 0, 0, 0, 0
+        lines: dict[str, list[int]] = {}
+        kept = kept_fields(work.store, route.name)
         for rows in _pages(work, route.name):
             here += len(rows)
             names = [name for name, kind in destination.field_types(route.model).items() if kind in LINKS]
             used = sorted({name for _, _, sent in rows for name in sent} & set(names))
             sums = ["checksum"] if route.files else []
-            found = destination.read(route.model, [row[1] for row in rows], ["id", *used, *sums])
+            found = destination.read(route.model, [row[1] for row in rows], ["id", *used, *sums, *route.lines])
+            for name, there_are in _lines(route, destination, rows, found).items():
+                lines.setdefault(name, [0, 0])
+                lines[name] = [a + b for a, b in zip(lines[name], there_are, strict=True)]
             files += sum(
                 1
                 for _, dest_id, sent in rows
@@ -37,14 +48,27 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
             missing += sum(1 for _, dest_id, _ in rows if dest_id not in found)
             links += sum(
                 1
-                for _, dest_id, sent in rows
+                for key_ref, dest_id, sent in rows
                 if dest_id in found
                 for name in used
                 if name in sent
+                and name not in kept.get(key_ref, ())
                 and destination.canonical(route.model, name, sent[name])
                 and not destination.canonical(route.model, name, found[dest_id][name])
             )
         counts[route.name] = (here, there)
+        for name, (sent_lines, lost) in lines.items():
+            rule = route.lines[name]
+            held = destination.count_keys(
+                str(rule.model), prefix(work.migration.source.system, str(rule.of), route.name)
+            )
+            counts[f"{route.name}.{name}"] = (sent_lines, held)
+            if sent_lines != held:
+                problems.append(
+                    f"{route.name}: the ledger holds {sent_lines} lines, {rule.model} holds {held} with our key"
+                )
+            if lost:
+                problems.append(f"{route.name}: {lost} lines are gone from {name} of their {route.model}")
         if here != there:
             problems.append(f"{route.name}: the ledger holds {here} records, {route.model} holds {there} with our key")
         if missing:
@@ -56,11 +80,23 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
     return counts, problems
 
 
+def _lines(
+    route: BoundRoute, destination: Destination, rows: Sequence[Row], found: Mapping[int, Image]
+) -> dict[str, tuple[int, int]]:
+    """Field -> (lines sent, those of them that do not hang on their record)."""
+    told = {}
+    for name in route.lines:
+        keys = {dest_id: set(destination.canonical(route.model, name, sent.get(name, []))) for _, dest_id, sent in rows}
+        there = {one: set(destination.canonical(route.model, name, image[name])) for one, image in found.items()}
+        told[name] = sum(map(len, keys.values())), sum(len(keys[one] - there[one]) for one in there)
+    return told
+
+
 def _sha1(marker: object) -> str:
     return str(marker.get("sha1") or "") if isinstance(marker, dict) else ""
 
 
-def _pages(work: Workspace, route: str) -> Iterator[list[tuple[str, int, dict[str, object]]]]:
+def _pages(work: Workspace, route: str) -> Iterator[list[Row]]:
     """(key_ref, destination id, sent image) of a route's records, in pages."""
     last = ""
     while True:

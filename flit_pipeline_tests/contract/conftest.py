@@ -39,8 +39,8 @@ def client(odoo: OdooUnderTest) -> Iterator[OdooClient]:
 
 @pytest.fixture(scope="session")
 def migration() -> Migration:
-    """The shipped migration."""
-    return load(SPECS, MIGRATION)
+    """The shipped migration, for an Odoo without Accounting."""
+    return load(SPECS, MIGRATION).for_destination(())
 
 
 @pytest.fixture

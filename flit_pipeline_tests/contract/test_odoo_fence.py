@@ -1,20 +1,21 @@
 """The nested fence on a real Odoo 19: batches stand whole or not at all, and the verdict is never wrong."""
 
 import random
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import DestinationRefused, FlitError, IdentityMismatch, OutcomeUnknown
+from flit_pipeline.ledger.anchor import AnchorFile
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.ledger.tables import meta
 from flit_pipeline.loading.stage import writing
 from flit_pipeline.privacy import Vault
 from flit_pipeline.results import Command, Written
@@ -235,27 +236,40 @@ def test_a_swept_batch_is_not_taken_for_one_that_never_arrived(odoo: OdooUnderTe
     assert "newest ledger" in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="loading/stage.py: writing() does not compare the ledger with the destination")
 def test_a_ledger_older_than_the_destination_may_not_write(
     sending: Sending, migration: Migration, tmp_path: Path
 ) -> None:
     """A FLIT_HOME put back from yesterday's backup has the right uuid and none of today's records: all come twice."""
-    url, vault = f"sqlite:///{tmp_path / 'ledger.sqlite'}", Vault("5a" * 32)
-    old = Store(url, vault, "flit_test")
-    with old.write() as connection:
-        connection.execute(update(meta).where(meta.c.name == "uuid").values(value=LEDGER))
-    old.close()
-    work = Workspace(migration, Store(url, vault, "flit_test"), Staging(tmp_path / "staging", vault))
-    sending.destination.lease.claim(0)
-    [command] = sending.creates(1)
-    today = Command("dr_dentes/patient/patient/1", command.values)
-    [written] = sending.send([today])
-    try:
-        with pytest.raises(IdentityMismatch, match="res.partner"), writing(work, sending.destination):
-            pass
-    finally:
-        sending.destination.client.write(PARTNER, "unlink", ids=[written.dest_id])
-        work.close()
+    own, vault = replace(migration, name="put_back"), Vault("5a" * 32)
+    home, backup = tmp_path / "home", tmp_path / "backup"
+    home.mkdir()
+
+    def opened() -> Workspace:
+        store = Store(f"sqlite:///{home / 'ledger.sqlite'}", vault, "flit_test", AnchorFile(home / "audit.head", vault))
+        return Workspace(own, store, Staging(home / "staging", vault))
+
+    work = opened()
+    destination = OdooDestination(sending.destination.client, own, work.store.uuid)
+    with writing(work, destination):
+        pass
+    work.close()
+    shutil.copytree(home, backup)
+    work = opened()
+    with writing(work, destination):
+        pass
+    work.close()
+    shutil.rmtree(home)
+    shutil.copytree(backup, home)
+    work = opened()
+    left_there = destination.lease.anchored()
+    with (
+        pytest.raises(IdentityMismatch, match="older than what it anchored in the destination"),
+        writing(work, destination),
+    ):
+        pytest.fail("an older ledger may write")
+    assert destination.lease.anchored() == left_there
+    work.close()
+    shutil.rmtree(home)
 
 
 def test_sweeping_removes_fences_and_leaves_the_records(odoo: OdooUnderTest, sending: Sending) -> None:

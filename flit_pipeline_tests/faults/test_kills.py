@@ -20,7 +20,7 @@ from flit_pipeline.sandbox.dr_dentes.shape import CHILDREN
 from flit_pipeline_tests.expected import assert_accounted_for, assert_exactly_once, expected_ids, planted
 from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import KEYS, MIGRATION, Ended, Practice, PracticeRun, source_rows
+from flit_pipeline_tests.practice_run import KEYS, MIGRATION, PATIENCE, Ended, Practice, PracticeRun, source_rows
 from flit_pipeline_tests.preloaded import Command
 
 KILLS = int(os.environ.get("FLIT_TEST_KILLS", "8"))
@@ -151,7 +151,7 @@ def killed_while_a_batch_is_sent(run: PracticeRun, chance: random.Random) -> End
     before = sum(run.batches().values())
     process = run.start("run", "full", MIGRATION, "--json")
     try:
-        wait_until(lambda: sent_since(run, before, process), "a batch on its way", seconds=60, every=0.002)
+        wait_until(lambda: sent_since(run, before, process), "a batch on its way", seconds=PATIENCE, every=0.002)
         until = time.monotonic() + chance.random() * 0.15
         wait_until(lambda: time.monotonic() >= until, "the moment", seconds=5, every=0.001)
     finally:
@@ -222,3 +222,10 @@ def test_no_record_was_created_in_the_order_of_retries(survived: Survived) -> No
     logged = [route for route, (table, _) in KEYS.items() if table == "mail_message"]
     expected = expected_ids(survived.run)
     assert sum(len(expected[route]) for route in logged) == sum(len(dates) for dates in by_patient.values())
+
+
+def test_the_audit_trail_holds_after_every_kill(survived: Survived) -> None:
+    """A deed without its entry, or an entry without its deed, would make every later proof worthless."""
+    told = survived.run.flit("audit", "verify", MIGRATION, "--live", "--json").ok().last
+    assert told["breaks"] == [] and told["notes"] == []
+    assert told["counts"]["batches"] == sum(survived.run.batches().values())

@@ -5,7 +5,7 @@ the raw cell, or to the first rule that gives it, or ``other``.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flit_pipeline_tests.journeys import oracle_contacts, oracle_history
@@ -36,13 +36,18 @@ ROUTES: dict[str, tuple[str, str, Oracle]] = {
 
 
 def compared(route: str, row: Row, world: World, record: Row) -> Iterator[tuple[str, str]]:
+    """(field, how it is equal) of one record of a route."""
+    yield from ways(ROUTES[route][2](row, world, record), record)
+
+
+def ways(cells: Iterable[Cell], record: Row) -> Iterator[tuple[str, str]]:
     """(field, how it is equal) of one record; ``other`` where no rule explains the value."""
-    for name, raw, rules in ROUTES[route][2](row, world, record):
+    for name, raw, rules in cells:
         there = empty(bare(record[name]))
-        ways = [("equal", raw)] if raw is not None or "trimmed" in rules else []
-        ways += [(f"equal by {rule}", value) for rule, value in rules.items()]
-        way = next((way for way, value in ways if empty(value) == there), "other")
-        nothing = there is None and all(value in (None, "") for _, value in ways)
+        known = [("equal", raw)] if raw is not None or "trimmed" in rules else []
+        known += [(f"equal by {rule}", value) for rule, value in rules.items()]
+        way = next((way for way, value in known if empty(value) == there), "other")
+        nothing = there is None and all(value in (None, "") for _, value in known)
         yield name, "both empty" if nothing else way
 
 

@@ -168,16 +168,22 @@ def on_card(row: Row, policy: Row) -> bool:
 
 
 def care(row: Row, world: World) -> Iterator[Cell]:
-    """The latest treatment that was done; the latest plan with what of it is still to be done."""
+    """The latest treatment that was done; the latest plan that is not over, with what is still to be done."""
     done = [one for one in world.of("treatment", row["patient_id"]) if one["kind"] == "treatment"]
     last = max(done, key=lambda one: (one["performed_at"] or "", one["treatment_id"]), default=None)
     yield "x_treatment_code", None, {"latest treatment": last and last["procedure_code"]}
     yield "x_procedure_description", None, {"latest treatment": last and last["procedure_description"]}
     plans = world.of("treatment_plan", row["patient_id"])
-    plan = max(plans, key=lambda one: (iso_day(one["planned_on"]) or "", one["plan_id"]), default=None)
+    over = ("completed", "rejected")
+    plan = max(
+        plans,
+        key=lambda one: (one["status"] not in over, iso_day(one["planned_on"]) or "", one["plan_id"]),
+        default=None,
+    )
+    way = "latest plan" if plan is None or plan["status"] not in over else "latest plan, all are over"
     lines = [line for line in world.rows["plan_line"] if plan and line["plan_id"] == plan["plan_id"]]
     still = sorted(
         (line["line_id"], line["procedure_description"]) for line in lines if line["line_id"] in world.pending
     )
-    yield "x_planned_procedure", None, {"latest plan": ", ".join(text for _, text in still)}
-    yield "x_treatment_plan_status", None, {"latest plan": plan and plan["status"]}
+    yield "x_planned_procedure", None, {way: ", ".join(text for _, text in still)}
+    yield "x_treatment_plan_status", None, {way: plan and plan["status"]}

@@ -73,10 +73,24 @@ def treatment(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield from same(row, x_treatment_kind="kind", x_tooth="tooth", x_surface="surface")
     yield "x_fee", None, {"decimal comma": number(row["fee"])}
     body = labelled(
-        Treatment_record=row["kind"], Code=row["procedure_code"], Procedure=row["procedure_description"],
+        "Treatment record", Treatment_record=row["kind"], Code=row["procedure_code"], Procedure=row["procedure_description"],
         Tooth=row["tooth"], Surface=row["surface"], Fee=two_places(row["fee"]), Notes=row["notes"],
     )  # fmt: skip
     yield "body", None, {"labelled lines": body}
+
+
+def treatment_record(row: Row, world: World, record: Row) -> Iterator[Cell]:
+    """Fields of a treatment that is a record of its own."""
+    called = row["procedure_description"] or row["procedure_code"] or row["kind"] or "Treatment"
+    yield "x_name", called, {"trimmed": trimmed(called)}
+    yield "x_patient_id", None, {"link by key": link(record["x_patient_id"], world.patient_ids, row["patient_id"])}
+    _, raw, rules = when(row["performed_at"], None, row["updated_at"])
+    yield "x_performed_at", raw, rules
+    yield from same(row, x_treatment_code="procedure_code", x_treatment_kind="kind", x_tooth="tooth")
+    yield from same(row, x_surface="surface", x_notes="notes", x_source_provider="provider_id")
+    yield from same(row, x_treatment_number="treatment_id")
+    yield "x_fee", None, {"decimal comma": number(row["fee"])}
+    yield "x_provider_name", None, {"first and last name": name_of(world.author(row))}
 
 
 def treatment_plan(row: Row, world: World, record: Row) -> Iterator[Cell]:
@@ -108,7 +122,7 @@ def plan_item(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield from plan_cells(row)
     yield from same(row, x_treatment_plan_status="status")
     body = labelled(
-        Treatment_plan_item=row["status"], Code=row["procedure_code"], Procedure=row["procedure_description"],
+        "Treatment plan item", Treatment_plan_item=row["status"], Code=row["procedure_code"], Procedure=row["procedure_description"],
         Tooth=row["tooth"], Surface=row["surface"], Fee=two_places(row["fee"]),
         Insurance_estimate=two_places(row["insurance_estimate"]), Plan=row["plan_id"],
     )  # fmt: skip
@@ -142,7 +156,7 @@ def appointment_log(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield from same(row, x_procedure_code="procedure_code", x_appointment_type="appointment_type")
     yield from same(row, x_appointment_status="status", x_chair="chair")
     body = labelled(
-        Appointment=row["status"], Type=row["appointment_type"], Procedure_code=row["procedure_code"],
+        "Appointment", Appointment=row["status"], Type=row["appointment_type"], Procedure_code=row["procedure_code"],
         Chair=row["chair"], Notes=row["notes"],
     )  # fmt: skip
     yield "body", None, {"labelled lines": body}
@@ -172,8 +186,8 @@ def account_entry(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield from same(row, x_entry_kind="kind")
     yield "x_entry_amount", None, {"decimal comma": number(row["amount"])}
     body = labelled(
-        Account_entry=row["kind"], Date=iso_day(row["entry_date"]), Amount=two_places(row["amount"]),
-        Invoice=row["invoice_id"],
+        "Account entry", Account_entry=row["kind"], Date=iso_day(row["entry_date"]), Amount=two_places(row["amount"]),
+        Invoice=row["invoice_id"], Plan_item=row["line_id"],
     )  # fmt: skip
     yield "body", None, {"labelled lines": body}
 
@@ -184,7 +198,7 @@ def recall(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield when(row["updated_at"], None, None)
     yield "x_recall_due", row["due_on"], {"date format": iso_day(row["due_on"])}
     body = labelled(
-        Recall=row["recall_type"], Due=iso_day(row["due_on"]), Months_between=row["interval_months"],
+        "Recall", Recall=row["recall_type"], Due=iso_day(row["due_on"]), Months_between=row["interval_months"],
         Last_visit=iso_day(row["last_visit_on"]),
     )  # fmt: skip
     yield "body", None, {"labelled lines": body}

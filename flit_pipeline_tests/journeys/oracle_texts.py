@@ -82,8 +82,13 @@ def paragraphs(text: str | None) -> str | None:
     return "".join(f"<p>{html.escape(part, quote=False)}</p>" for part in parts).replace("\n", "<br>")
 
 
-def labelled(**values: Any) -> str | None:
-    """One paragraph of lines ``Label: value``; what is empty has no line. ``_`` in a label is a blank."""
+def labelled(heading: str = "", **values: Any) -> str | None:
+    """One paragraph of lines ``Label: value``; what is empty has no line. ``_`` in a label is a blank.
+
+    ``heading``: the label that stands also where its value is empty, alone.
+    """
     texts = {label.replace("_", " "): str(value).strip() for label, value in values.items() if value is not None}
     lines = [f"{label}: {html.escape(text, quote=False)}" for label, text in texts.items() if text]
+    if lines and heading and not texts.get(heading):
+        lines.insert(0, heading)
     return f"<p>{'<br>'.join(lines)}</p>" if lines else None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flit_pipeline.orchestration.build import build_definitions
+from flit_pipeline.orchestration.names import STAGES
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
 
@@ -19,9 +20,11 @@ def test_everything_that_writes_stands_behind_the_approval(tmp_path: Path) -> No
     assert graph.get(gate).parent_keys == set()
     writers = {name for name, key in keys.items() if gate in graph.get(key).parent_keys}
     models = wiring.migration(MIGRATION).models
-    assert writers == {("odoo", "schema"), *(("odoo", model.replace(".", "_")) for model in models)}
+    ways = [(way, model.replace(".", "_")) for way in ("odoo", "delta_odoo") for model in models]
+    assert writers == {("odoo", "schema"), ("odoo", "fix_back"), *ways}
     gated = {
         stage: gate in definitions.resolve_job_def(f"{MIGRATION}__{stage}").asset_layer.executable_asset_keys
-        for stage in ("inventory", "prepare", "full", "reconcile")
+        for stage in STAGES
     }
-    assert gated == {"inventory": False, "prepare": True, "full": True, "reconcile": False}
+    writing = {"prepare", "sample", "full", "delta", "fix_back"}  # a rollback asks for a typed confirmation of its own
+    assert gated == {stage: stage in writing for stage in STAGES}

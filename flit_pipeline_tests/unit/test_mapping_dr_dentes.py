@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 2)
 
 @cache
 def shipped() -> Migration:
-    return load(REPOSITORY / "mapping_specs", MIGRATION)
+    return load(REPOSITORY / "mapping_specs", MIGRATION).everything
 
 
 def images(route: str, **tables: list[Cells]) -> dict[str, Cells]:
@@ -106,6 +106,68 @@ def test_an_invoice_tells_its_lines_in_the_order_of_their_dates() -> None:
     entries = "2026-10-01 charge 1500.50, 2026-10-03 refund -20.00"
     body = f"<p>Invoice: I1<br>Date: 2026-10-05<br>Amount: 1500.00<br>Entries: {entries}</p>"
     assert (image["body"], image["date"], image["x_invoice_amount"]) == (body, "2026-10-05 00:00:00", "1500")
+
+
+def test_a_note_says_what_it_is_also_where_its_first_cell_is_empty() -> None:
+    """Tooth and fee without a heading are a riddle."""
+    row = {"treatment_id": "B1", "patient_id": "P1", "performed_at": at(2026, 5, 1), "tooth": "11"}
+    assert images("treatment", treatment=[row])["B1"]["body"] == "<p>Treatment record<br>Tooth: 11</p>"
+    lines = [entry(1, "P1", "charge", "5.00", None) | {"kind": None, "line_id": "L9"}]
+    body = images("account_entry", billing_line=lines)["E1"]["body"]
+    assert body == "<p>Account entry<br>Date: 2026-10-01<br>Amount: 5.00<br>Plan item: L9</p>"
+
+
+def test_an_invoice_becomes_a_draft_with_a_line_for_each_charge() -> None:
+    """What was paid, written off or given back is no line of it."""
+    bill = {"invoice_id": "I1", "patient_id": "P1", "amount": Decimal("1500.5000"), "due_date": date(2026, 11, 5)}
+    bill |= {"invoice_date": date(2026, 10, 5)}
+    lines = [
+        entry(3, "P1", "charge", "500.25") | {"line_id": "L1"},
+        entry(1, "P1", "charge", "1000.25"),
+        entry(2, "P1", "patient_payment", "700.00"),
+        entry(4, "P1", "refund", "-20.00"),
+    ]
+    items = [{"line_id": "L1", "procedure_code": "4-4", "procedure_description": "Kron"}]
+    image = images("account_move", invoice=[bill], billing_line=lines, plan_line=items)["I1"]
+    common = {"quantity": "1", "tax_ids": "false"}
+    assert image["invoice_line_ids"] == {"$lines": [
+        ["dr_dentes/billing_line/account_move/E1", {**common, "name": "Charge", "price_unit": "1000.25"}],
+        ["dr_dentes/billing_line/account_move/E3", {**common, "name": "4-4, Kron", "price_unit": "500.25"}],
+    ]}  # fmt: skip
+    assert (image["move_type"], image["ref"]) == ("out_invoice", "I1")
+    assert (image["invoice_date"], image["invoice_date_due"]) == ("2026-10-05", "2026-11-05")
+
+
+@pytest.mark.parametrize(
+    ("amount", "charges", "rule"),
+    [
+        ("100.00", ["60.00"], "charges_differ_from_amount"),
+        ("100.00", [], "charges_differ_from_amount"),
+        (None, ["60.00"], "charges_differ_from_amount"),
+        ("100.01", ["60.005", "40.005"], "parts_of_a_cent"),
+    ],
+)
+def test_an_invoice_that_does_not_add_up_is_held(amount: str | None, charges: list[str], rule: str) -> None:
+    """An accountant must never find a draft whose total is not the source's."""
+    bill = {"invoice_id": "I1", "patient_id": "P1", "amount": Decimal(amount) if amount else None}
+    lines = [entry(n, "P1", "charge", one) for n, one in enumerate(charges, 1)]
+    [(ids, fate, found)] = held("account_move", invoice=[bill], billing_line=lines)
+    assert (ids.split()[0], fate, found) == ("I1", "quarantined", rule)
+
+
+def test_an_invoice_below_zero_is_a_credit_note_and_so_is_a_refund() -> None:
+    """Odoo does not post an invoice with a negative total."""
+    bill = {"invoice_id": "I1", "patient_id": "P1", "amount": Decimal("-80.00")}
+    lines = [entry(1, "P1", "charge", "-100.00"), entry(2, "P1", "charge", "20.00"), entry(3, "P1", "refund", "-30.50")]
+    image = images("account_move", invoice=[bill], billing_line=lines)["I1"]
+    prices = [child["price_unit"] for _, child in image["invoice_line_ids"]["$lines"]]
+    assert (image["move_type"], prices) == ("out_refund", ["100", "-20"])
+    found = images("account_refund", billing_line=lines)
+    assert list(found) == ["E3"]
+    assert found["E3"]["invoice_line_ids"]["$lines"] == [
+        ["dr_dentes/billing_line/account_refund/E3",
+         {"name": "Refund I1", "quantity": "1", "price_unit": "30.5", "tax_ids": "false"}],
+    ]  # fmt: skip
 
 
 def test_an_invoice_without_lines_and_date_is_logged_when_it_was_changed() -> None:
@@ -240,6 +302,22 @@ def test_the_current_plan_is_the_latest_with_what_is_still_to_be_done() -> None:
     lines = [item(3, of=2), item(2, "completed", of=2), item(1, of=2), item(4, of=1)]
     image = images("patient", patient=[person(1)], treatment_plan=plans, plan_line=lines)["P1"]
     assert (image["x_planned_procedure"], image["x_treatment_plan_status"]) == ("procedure 1, procedure 3", "accepted")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "shown"),
+    [
+        (["proposed", "completed"], "proposed"),
+        (["accepted", "proposed", "rejected"], "proposed"),
+        (["completed", "rejected"], "rejected"),
+        ([None, "completed"], None),
+    ],
+)
+def test_the_current_plan_is_not_one_that_is_over(statuses: list[str | None], shown: str | None) -> None:
+    """A completed plan on the card tells a receptionist that nothing is left to do."""
+    plans = [plan(n, date(2026, n, 1), status=status) for n, status in enumerate(statuses, 1)]
+    [image] = images("patient", patient=[person(1)], treatment_plan=plans).values()
+    assert image["x_treatment_plan_status"] == shown
 
 
 def test_a_plan_without_items_shows_its_status_alone() -> None:

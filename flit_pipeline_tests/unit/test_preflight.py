@@ -86,7 +86,7 @@ def test_a_migration_to_another_destination_is_not_judged_by_odoo() -> None:
 
 def test_every_type_of_the_facts_is_either_written_or_refused() -> None:
     types = {field["type"] for model in shipped.shipped(MODELS).values() for field in model.values()}
-    assert types - {*POINTS, *PLAIN} == {"one2many", "binary", "json", "properties", "properties_definition"}
+    assert types - {*POINTS, *PLAIN} == {"binary", "json", "properties", "properties_definition"}
 
 
 class Server:

@@ -30,7 +30,7 @@ def one(name: str, *values: Any) -> Any:
 @pytest.mark.parametrize(
     ("via", "says"),
     [
-        ("fone", "valid names: country_code, date_of"),
+        ("fone", "valid names: caseless, country_code, date_of"),
         ("phone(a)", "takes: no arguments"),
         ("label", "takes: prefix"),
         ("a b", "not of the form"),

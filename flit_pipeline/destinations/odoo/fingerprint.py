@@ -7,9 +7,9 @@ facts that the server tells of it once it stands (contract/test_odoo_approval.py
 from collections.abc import Mapping
 from typing import Any
 
-from flit_pipeline.destinations.base import Fact
+from flit_pipeline.destinations.base import INSTALLED, Fact
 from flit_pipeline.destinations.odoo.client import OdooClient
-from flit_pipeline.destinations.odoo.schema import live_models, wanted_fields
+from flit_pipeline.destinations.odoo.schema import NAME_FIELD, live_models, new_models, present, wanted_fields
 from flit_pipeline.specs.migration import Migration
 
 ATTRIBUTES = ["type", "relation", "required", "readonly", "store", "selection", "size"]
@@ -20,7 +20,10 @@ Used = dict[str, set[str]]
 
 
 def fingerprints(client: OdooClient, migration: Migration) -> dict[str, Fact]:
-    """``model.field`` -> its facts, for exactly the fields the spec uses; {} where none is live or planned."""
+    """``model.field`` -> its facts, for exactly the fields the spec uses; {} where none is live or planned.
+
+    Besides, whether each module or model that routes depend on is there.
+    """
     direct, behind = used(migration)
     live = _live(client, direct)
     rest: Used = {}
@@ -31,8 +34,11 @@ def fingerprints(client: OdooClient, migration: Migration) -> dict[str, Fact]:
     for model, fields in _live(client, rest).items():
         live.setdefault(model, {}).update(fields)
     planned = {pair: _planned(values) for pair, values in wanted_fields(migration).items()}
+    planned |= {(model, "x_name"): _planned(NAME_FIELD) for model in new_models(migration)}
     names = sorted({(m, n) for group in (direct, rest) for m, fields in group.items() for n in fields})
-    return {f"{m}.{n}": live.get(m, {}).get(n) or planned.get((m, n), {}) for m, n in names}
+    there = present(client, migration.requirements)
+    facts: dict[str, Fact] = {name: {INSTALLED: name in there} for name in migration.requirements}
+    return facts | {f"{m}.{n}": live.get(m, {}).get(n) or planned.get((m, n), {}) for m, n in names}
 
 
 def used(migration: Migration) -> tuple[Used, list[tuple[str, str, str]]]:
@@ -43,7 +49,11 @@ def used(migration: Migration) -> tuple[Used, list[tuple[str, str, str]]]:
         direct.setdefault(model, set()).add(name)
     for route in migration.routes.values():
         direct.setdefault(route.model, set()).update(route.route.fields)
-        for rule in route.route.fields.values():
+        if route.route.state:
+            direct[route.model].add(route.route.state.field)
+        for rule in (one for whole in route.route.fields.values() for one in whole.each):
+            if rule.lines:
+                direct.setdefault(str(rule.model), set()).update(rule.fields)
             if rule.owner:
                 direct.setdefault("res.users", set()).update(OWNER_FIELDS)
             for path in rule.by:

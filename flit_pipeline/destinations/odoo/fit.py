@@ -14,12 +14,15 @@ from flit_pipeline.destinations.odoo.names import KEY
 from flit_pipeline.destinations.odoo.schema import wanted_fields
 from flit_pipeline.destinations.odoo.values import wire
 from flit_pipeline.errors import BadValue
+from flit_pipeline.mapping.matching import evidence_of
 from flit_pipeline.specs.migration import BoundRoute, Migration
 from flit_pipeline.specs.migration_spec import FieldRule
 
 Fact = Mapping[str, Any]
 Facts = Mapping[str, Mapping[str, Fact]]
 """model -> field -> {type, required, readonly, store, relation, selection, size}."""
+
+SHIPPED = (*MODELS, *(model for models in shipped_facts.APPS.values() for model in models))
 
 GONE_IN_19 = {"mobile": "use phone, or a field of your own such as x_mobile", "title": "use x_salutation"}
 
@@ -29,11 +32,18 @@ MUST_GIVE = {
     "mail.message": ("model", "res_id", "date", "message_type"),
     "mail.activity": ("res_model_id", "res_id", "date_deadline"),
     "ir.attachment": ("name", "res_model", "res_id"),
+    "account.move": ("move_type", "partner_id", "invoice_date", "invoice_date_due", "invoice_line_ids"),
+    "account.move.line": ("name", "quantity", "price_unit", "tax_ids"),
 }
 """What a create must name: required by the server, or filled with today and the API user when left out (tried)."""
 
-TAKEN_AT_CREATE = {("ir.attachment", name) for name in ("mimetype", "res_model", "res_id")}
+TAKEN_AT_CREATE = {
+    ("account.move", "move_type"), *(("ir.attachment", name) for name in ("mimetype", "res_model", "res_id")),
+}  # fmt: skip
 """Marked readonly (the last two in Odoo 14), and kept as sent (tried)."""
+
+STATES = {"account.move": ("draft",)}
+"""States in which this program leaves records; a person posts an invoice, in Odoo, where its total is seen."""
 
 MODEL_BESIDE = {"mail.message": "model", "ir.attachment": "res_model"}
 """Where the model stands that a many2one_reference points into."""
@@ -42,8 +52,12 @@ POINTS = {
     "many2one": ("ref", "lookup", "owner", "xmlid"),
     "many2many": ("refs",),
     "many2one_reference": ("ref",),
+    "one2many": ("lines",),
 }
 """Forms that fill a field which holds records."""
+
+COMPARED = ("char", "text", "selection", "boolean", "date", "integer")
+"""Types of the fields by which records of the CRM are matched: what is stored is what was typed."""
 
 PLAIN = ("char", "text", "html", "integer", "float", "monetary", "boolean", "date", "datetime", "selection")
 
@@ -56,9 +70,12 @@ def spec_problems(migration: Migration, facts: Facts, around: Facts | None = Non
     """
     if migration.file.destination != "odoo":
         return
-    known = _Known({**(shipped_facts.shipped(MODELS) if around is None else around), **facts}, live=around is not None)
+    known = _Known({**(shipped_facts.shipped(SHIPPED) if around is None else around), **facts}, live=around is not None)
     for model in migration.models:
-        if model not in facts:
+        file = migration.models[model]
+        if file.creates_model:
+            known.facts.setdefault(model, {"x_name": {"type": "char"}})
+        elif model not in facts:
             yield migration.at(model, "model")(known.lacks(model))
             continue
         yield from _created(migration, model, known)
@@ -70,7 +87,7 @@ def spec_problems(migration: Migration, facts: Facts, around: Facts | None = Non
 class _Known:
     """Facts by model. Those of a ``live`` server are complete; the shipped ones hold the models of facts/dump.py."""
 
-    facts: Facts
+    facts: dict[str, Mapping[str, Fact]]
     live: bool
 
     def lacks(self, model: str) -> str:
@@ -97,26 +114,83 @@ class _Field:
 
 
 def _route_problems(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
-    fields, new = known.facts[route.model], _new_fields(migration, route.model)
     for name, rule in route.route.fields.items():
         at = migration.at_field(route, name)
-        fact = fields.get(name) or new.get(name)
-        if fact is None:
-            remedy = GONE_IN_19.get(name) or f"correct the name{_near(name, {*fields, *new})}, or add it under creates"
-            yield at(f"does not exist in {route.model}; {remedy}")
-            continue
-        if fact.get("readonly") and (route.model, name) not in TAKEN_AT_CREATE:
-            why = "is kept by Odoo itself" if fact.get("store", True) else "is computed"
-            yield at(f"{why} and cannot be written")
-            continue
+        yield from (at(text) for text in _field_problems(migration, route, (route.model, name, rule), known))
+        if rule.lines and known.facts[route.model].get(name, {}).get("relation") == rule.model:
+            yield from (at(text) for text in _line_problems(migration, route, rule, known))
+    at = migration.at(route.model, "routes", route.name, "fields")
+    yield from (at(text) for text in _missing(route.model, route.route.fields, known))
+    yield from _state(migration, route)
+    yield from _evidence(migration, route, known)
+    yield from _policies(migration, route, known)
+
+
+def _field_problems(
+    migration: Migration, route: BoundRoute, place: tuple[str, str, FieldRule], known: _Known
+) -> Iterator[str]:
+    model, name, rule = place
+    fields, new = known.facts[model], _new_fields(migration, model)
+    fact = fields.get(name) or new.get(name)
+    if fact is None:
+        remedy = GONE_IN_19.get(name) or f"correct the name{_near(name, {*fields, *new})}, or add it under creates"
+        yield f"does not exist in {model}; {remedy}"
+    elif fact.get("readonly") and (model, name) not in TAKEN_AT_CREATE:
+        why = "is kept by Odoo itself" if fact.get("store", True) else "is computed"
+        yield f"{why} and cannot be written"
+    else:
         field = _Field(migration, route, rule, fact)
-        texts = list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known), *_empty(field)]
-        yield from (at(text) for text in texts)
-    needed = MUST_GIVE.get(route.model) or [n for n in ("name",) if fields.get(n, {}).get("required")]
-    for name in needed:
-        if name not in route.route.fields:
-            at = migration.at(route.model, "routes", route.name, "fields")
-            yield at(f"{name} is required in {route.model} and no line fills it")
+        yield from list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known), *_empty(field)]
+
+
+def _evidence(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
+    """Records of the CRM are found by fields whose values can be compared."""
+    fields, new = known.facts[route.model], _new_fields(migration, route.model)
+    for name in evidence_of(route.route):
+        fact = fields.get(name) or new.get(name)
+        if fact is not None and fact["type"] not in COMPARED:
+            where = migration.at(route.model, "routes", route.name, "match", "by", name)
+            yield where(f"is a {fact['type']}; records are found by fields of the types {', '.join(COMPARED)}")
+
+
+def _line_problems(migration: Migration, route: BoundRoute, rule: FieldRule, known: _Known) -> Iterator[str]:
+    """The children's fields against the facts of their model."""
+    model = str(rule.model)
+    if model not in known.facts:
+        yield known.lacks(model)
+        return
+    for name, one in rule.fields.items():
+        yield from (f"{name}: {text}" for text in _field_problems(migration, route, (model, name, one), known))
+    yield from _missing(model, rule.fields, known)
+
+
+def _missing(model: str, given: Collection[str], known: _Known) -> Iterator[str]:
+    needed = MUST_GIVE.get(model) or [n for n in ("name",) if known.facts[model].get(n, {}).get("required")]
+    yield from (f"{name} is required in {model} and no line fills it" for name in needed if name not in given)
+
+
+def _state(migration: Migration, route: BoundRoute) -> Iterator[str]:
+    """An invoice says in which state it is left; no other model has states that this program knows."""
+    state, valid = route.route.state, STATES.get(route.model, ())
+    if state is None and valid:
+        at = migration.at(route.model, "routes", route.name)
+        yield at(f"add state: {{field: state, to: {valid[0]}}}; records of {route.model} say in which state they stay")
+    elif state is not None and not valid:
+        at = migration.at(route.model, "routes", route.name, "state")
+        yield at(f"stands with {', '.join(STATES)} only")
+    elif state is not None and (state.field != "state" or state.to not in valid):
+        at = migration.at(route.model, "routes", route.name, "state")
+        yield at(
+            f"{state.field}: {state.to!r} is not supported; valid: state: {', '.join(valid)}; a person posts in Odoo"
+        )
+
+
+def _policies(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
+    """A record is archived by its field ``active``."""
+    for policy, value in (("on_vanish", route.route.on_vanish), ("on_leave", route.route.on_leave)):
+        if value == "archive" and "active" not in known.facts[route.model]:
+            at = migration.at(route.model, "routes", route.name, policy)
+            yield at(f"{route.model} has no field active and cannot be archived; write keep")
 
 
 def _form(field: _Field) -> Iterator[str]:
@@ -159,6 +233,8 @@ def _target(field: _Field) -> Iterator[str]:
                 yield f"route {target} is {pointed}, and {beside} says {stated.const}"
         elif relation != pointed:
             yield f"points at {relation}, route {target} is {pointed}"
+    if field.rule.lines and relation != field.rule.model:
+        yield f"holds records of {relation}, not of {field.rule.model}"
     if field.rule.lookup and relation != field.rule.lookup:
         yield f"points at {relation}, not at {field.rule.lookup}"
     if field.rule.owner and relation != "res.users":
@@ -224,7 +300,7 @@ def _created(migration: Migration, model: str, known: _Known) -> Iterator[str]:
     for name, fact in _new_fields(migration, model).items():
         at = migration.at(model, "creates", name)
         relation = fact["relation"]
-        if relation and relation not in known.facts and relation not in migration.models:
+        if relation and relation not in known.facts and relation not in migration.everything.models:
             yield at(known.lacks(relation))
         if fact["type"] == "monetary":
             yield at("a monetary field needs a currency field beside it; use float")

@@ -35,8 +35,9 @@ def live_problems(client: OdooClient, migration: Migration) -> list[str]:
 
 def _around(client: OdooClient, migration: Migration) -> Facts:
     """Facts of the models the spec points at or looks up in, and of those behind a dot in a look-up's path."""
-    rules = [rule for route in migration.routes.values() for rule in route.route.fields.values() if rule.lookup]
-    models = {str(rule.lookup) for rule in rules}
+    each = [one for route in migration.routes.values() for rule in route.route.fields.values() for one in rule.each]
+    rules = [rule for rule in each if rule.lookup]
+    models = {str(rule.lookup) for rule in rules} | {str(rule.model) for rule in each if rule.lines}
     models |= {new.relation for file in migration.models.values() for new in file.creates.values() if new.relation}
     found = _facts(client, models)
     steps = [(str(rule.lookup), path.partition(".")[0]) for rule in rules for path in rule.by if "." in path]

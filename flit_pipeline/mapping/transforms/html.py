@@ -93,17 +93,25 @@ def html(values: tuple[Any, ...], locale: Locale, kind: str = "text") -> str:
     return paragraphs(text_of_html(text) if kind == "rich" else text)
 
 
-@transform(revision=1, arity="many")
+@transform(revision=2, arity="many")
 def details(values: tuple[Any, ...], locale: Locale, *labels: str) -> str:
     """Cells as lines ``Label: value`` of one paragraph of HTML; empty cells are left out.
 
-    ``details(Code, Tooth)``: one label a column, in their order; without labels the values alone.
+    ``details(Code, Tooth)``: one label a column, in their order; without labels the values alone. ``=Recall``: a label
+    that says what the lines are, and so stands alone where its own cell is empty.
     """
     if labels and len(labels) != len(values):
         raise ValueError(f"details takes one label a column: {len(values)} columns, {len(labels)} labels")
-    fronts = [f"{label}: " for label in labels] or [""] * len(values)
-    lines = [front + text for front, value in zip(fronts, values, strict=True) if (text := _shown(value))]
+    texts = [_shown(value) for value in values]
+    if not any(texts):
+        return ""
+    named = zip(labels or ("",) * len(texts), texts, strict=True)
+    lines = [_line(label, text) for label, text in named if text or label.startswith("=")]
     return paragraphs("\n".join(lines))
+
+
+def _line(label: str, text: str) -> str:
+    return ": ".join(part for part in (label.removeprefix("=").lstrip(), text) if part)
 
 
 def _shown(value: Any) -> str:

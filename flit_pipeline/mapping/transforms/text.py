@@ -47,3 +47,9 @@ def label(values: tuple[Any, ...], locale: Locale, prefix: str) -> str:
     """``label(Poliçe)``: "Poliçe: value"."""
     text = storable(text_of(values[0]))
     return f"{prefix}: {text}" if text else ""
+
+
+@transform(revision=1)
+def caseless(values: tuple[Any, ...], locale: Locale) -> str:
+    """For comparing: no case and no surplus blanks; every other sign counts, as in an e-mail address."""
+    return " ".join(text_of(values[0]).casefold().split())

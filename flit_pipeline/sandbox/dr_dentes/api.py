@@ -60,6 +60,8 @@ class Api:
         try:
             numbered = spec.rest is not None and spec.rest.paging == "page" and not self._behaviour.links
             body, rows = (self._pages if numbered else self._cursors)(name, spec, query)
+            if query.get("fields"):
+                body["data"] = _narrowed(rows, query["fields"].split(","), spec)
         except _BadQuery as error:
             return Answer(400, {"error": "bad_request", "message": str(error)})
         self._stats.pages[name] += 1
@@ -126,6 +128,14 @@ def _since(query: dict[str, str]) -> datetime | None:
     if since.tzinfo is None:
         raise _BadQuery("modified_since must carry a zone, such as 2026-11-01T05:00:00Z")
     return since
+
+
+def _narrowed(rows: list[Row], columns: list[str], spec: SourceObject) -> list[Row]:
+    """The rows with these columns alone: ``fields=patient_id`` lists keys."""
+    unknown = [column for column in columns if column not in spec.fields]
+    if unknown:
+        raise _BadQuery("fields must name columns of the collection, with commas between")
+    return [{column: row[column] for column in columns} for row in rows]
 
 
 def _cursor(name: str, key: str) -> str:

@@ -11,6 +11,7 @@ from threading import Lock, Thread
 from types import TracebackType
 
 from flit_pipeline.errors import SettingsError
+from flit_pipeline.sandbox.dr_dentes import cards
 from flit_pipeline.sandbox.dr_dentes.access import TOKEN_PATH, Access
 from flit_pipeline.sandbox.dr_dentes.api import Answer, Api
 from flit_pipeline.sandbox.dr_dentes.behaviour import Behaviour, Stats
@@ -80,6 +81,32 @@ class RunningSandbox:
         with self._lock:
             self._tick()
             self.state.edit(object_name, key, **cells)
+
+    def edit_quietly(self, object_name: str, key: str, **cells: Cell) -> None:
+        """Change cells of a row without a word of it in its watermark."""
+        with self._lock:
+            self.state.edit_quietly(object_name, key, **cells)
+
+    def delete_card(self, patient: str) -> cards.Keys:
+        """Delete a patient with all records, see ``cards.delete_card``."""
+        with self._lock:
+            return cards.delete_card(self.state, patient)
+
+    def merge_cards(self, patient: str, into: str) -> cards.Keys:
+        """Merge a patient into another, see ``cards.merge_cards``."""
+        with self._lock:
+            self._tick()
+            return cards.merge_cards(self.state, patient, into)
+
+    def snapshot(self) -> cards.Snapshot:
+        """All rows as they are now, for ``changed_since``."""
+        with self._lock:
+            return cards.snapshot(self.state)
+
+    def changed_since(self, before: cards.Snapshot) -> dict[str, cards.Changed]:
+        """What was added, changed and deleted since a snapshot."""
+        with self._lock:
+            return cards.changed_since(before, self.state)
 
     def add(self, object_name: str, row: Row) -> None:
         """Add a row, see ``LiveState.add``."""

@@ -63,10 +63,11 @@ class LiveState:
 
     def edit(self, object_name: str, key: str, **cells: Cell) -> None:
         """Change cells of a row. Raises KeyError for an unknown row, ValueError for an unknown or key column."""
-        row = self.row(object_name, key)
-        if row is None:
-            raise KeyError(f"{object_name} has no row with that key")
-        self._put(object_name, key, {**row, **self._known(object_name, cells)})
+        self._put(object_name, key, {**self._there(object_name, key), **self._known(object_name, cells)})
+
+    def edit_quietly(self, object_name: str, key: str, **cells: Cell) -> None:
+        """As ``edit``, and the row goes on telling that it was changed when it was changed before."""
+        self._put(object_name, key, {**self._there(object_name, key), **self._known(object_name, cells)}, quiet=True)
 
     def add(self, object_name: str, row: Row) -> None:
         """Add a row; columns not given are empty. Raises ValueError without a key, or where the key is taken."""
@@ -80,8 +81,7 @@ class LiveState:
 
     def delete(self, object_name: str, key: str) -> None:
         """Delete a row for good; nothing tells that it ever was. Raises KeyError for an unknown row."""
-        if self.row(object_name, key) is None:
-            raise KeyError(f"{object_name} has no row with that key")
+        self._there(object_name, key)
         self._overlay[object_name].pop(key, None)
         index = self.practice.index_of(object_name, key)
         if index is not None:
@@ -110,9 +110,15 @@ class LiveState:
             self.edit(object_name, key, **{column: str(round_number)})
         self.add(object_name, model | {spec.key: str(int(last) + 1)})
 
-    def _put(self, object_name: str, key: str, row: Row) -> None:
+    def _there(self, object_name: str, key: str) -> Row:
+        row = self.row(object_name, key)
+        if row is None:
+            raise KeyError(f"{object_name} has no row with that key")
+        return row
+
+    def _put(self, object_name: str, key: str, row: Row, *, quiet: bool = False) -> None:
         modified = self.spec.objects[object_name].modified
-        if modified is not None:
+        if modified is not None and not quiet:
             row[modified] = instant(self.now)
         index = self.practice.index_of(object_name, key)
         if index is not None:

@@ -1,10 +1,11 @@
 """The methods a caller may use, with the server's own parameters. What is not here, the stand-in says it has not."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flit_pipeline.sandbox.odoo import access, reading, web, writing
+from flit_pipeline.sandbox.odoo.defaults import context_get, default_get
 from flit_pipeline.sandbox.odoo.env import Env
 from flit_pipeline.sandbox.odoo.refusals import Broken, NotImplementedHere, value_error
 from flit_pipeline.sandbox.odoo.schema import LINKS, Field, Model
@@ -42,9 +43,10 @@ def search_read(
     env: Env, model: Model, ids: Sequence[int], /, domain: Any = None, fields: Any = None, offset: int = 0,
     limit: int | None = None, order: str | None = None, load: str | None = "_classic_read",
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Fields of the records that fit a domain."""
+    """Fields of the records that fit a domain; lists of records leave archived ones out, whatever the context says."""
     found = reading.search(env, model, domain or [], offset, limit, order)
-    return read(env, model, found, fields, load)
+    plain = {name: value for name, value in env.context.items() if name != "active_test"}
+    return read(replace(env, context=plain), model, found, fields, load)
 
 
 def read(
@@ -151,6 +153,7 @@ METHODS: dict[str, Method] = {
     "search_read": Method(search_read, reads=True, on_model=True, right="read"),
     "read": Method(read, reads=True, right="read"),
     "fields_get": Method(fields_get, reads=True, on_model=True),
+    "default_get": Method(default_get, reads=True, on_model=True, right="read"),
     "create": Method(create, on_model=True, right="create"),
     "write": Method(write, right="write"),
     "unlink": Method(unlink, right="unlink"),
@@ -161,6 +164,7 @@ METHODS: dict[str, Method] = {
     "check_access_rights": Method(check_access_rights, reads=True, on_model=True),
 }
 OWN: dict[tuple[str, str], Method] = {
+    ("res.users", "context_get"): Method(context_get, reads=True, on_model=True),
     ("ir.config_parameter", "get_param"): Method(get_param, reads=True, on_model=True),
     ("ir.config_parameter", "set_param"): Method(set_param, on_model=True),
 }
@@ -198,4 +202,5 @@ _ATTRIBUTES: dict[str, Callable[[Field], Any]] = {
     "relation_field": lambda one: one.relation_field or None if one.type == "one2many" else None,
     "selection": lambda one: options_of(one) if one.type == "selection" else None,
     "size": lambda one: one.size or None,
+    "digits": lambda one: list(one.digits) if one.digits else None,
 }

@@ -9,9 +9,13 @@ from importlib.resources import files
 from typing import Any
 
 VERSION = "19"
+APPS = {"account": ("account.move", "account.move.line")}
+"""Apps that a database may lack: their models have a file each, for an app adds fields to models of others."""
 
 
 def shipped(models: Iterable[str]) -> dict[str, dict[str, dict[str, Any]]]:
     """Facts of the named models; a model that the dump does not hold is absent."""
-    known = json.loads(files(__package__).joinpath(f"{VERSION}.json").read_text(encoding="utf-8"))
-    return {model: known["models"][model] for model in models if model in known["models"]}
+    known: dict[str, dict[str, dict[str, Any]]] = {}
+    for name in (VERSION, *(f"{VERSION}.{app}" for app in APPS)):
+        known |= json.loads(files(__package__).joinpath(f"{name}.json").read_text(encoding="utf-8"))["models"]
+    return {model: known[model] for model in models if model in known}
