@@ -48,8 +48,6 @@ def clear(
     _drop_models(client, models, cleared, shared=shared)
     standing = live_models(client, models)
     gone([pair for pair in ours if pair[0] in machinery | set(models) and pair[0] not in standing])
-    if not standing.keys() & {one.model for one in screens.screens(migration.everything)}:
-        gone([pair for pair in ours if pair[0] in shown and (pair[0] != forms.VIEW or pair[1] in own)])
     _names(client)
     if cleared.removed:
         for _ in range(WARM_UP_CALLS):
