@@ -91,7 +91,9 @@ def _measure(server: OdooServer, folder: Path, patients: int, groups: int) -> No
     client = OdooClient(server.url, server.database, server.api_key)
     destination = OdooDestination(client, migration, store.uuid)
     for scope in ("schema", "full"):
-        approval.accept(work, approval.propose(work, destination, scope, without_sample=True), by="benchmark", os_user="benchmark")
+        approval.accept(
+            work, approval.propose(work, destination, scope, without_sample=True), by="benchmark", os_user="benchmark"
+        )
     prepare(work, destination)
     bench = Bench(work, destination, server, folder)
     for route in ("insurance_carrier", "practice_location"):
