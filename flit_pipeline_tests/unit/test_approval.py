@@ -35,6 +35,9 @@ class Odoo:
     def identity(self) -> str:
         return self.name
 
+    def present(self, names: Any) -> set[str]:
+        return set(names)
+
     def fingerprints(self, _: Migration) -> dict[str, Any]:
         return self.facts
 
