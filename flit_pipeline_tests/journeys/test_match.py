@@ -19,9 +19,9 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, Ended, Practice, PracticeRun, source_rows
 
 KILLS = [
-    ("flit_pipeline.ledger.batches:begin@insurance_carrier", "after"),
-    ("flit_pipeline.destinations.odoo.destination:OdooDestination.send", "after"),
-    ("flit_pipeline.ledger.batches:confirm", "before"),
+    ("flit_pipeline.ledger.batches:begin@insurance_carrier", "after", "3"),  # behind those that create, one a lane
+    ("flit_pipeline.destinations.odoo.destination:OdooDestination.send", "after", "1"),
+    ("flit_pipeline.ledger.batches:confirm", "before", "1"),
 ]
 UNDECIDED = "select i.op from intent i join batch b on b.uuid = i.batch where b.state = 'sent'"
 PATIENT = KEYS["patient"][1]
@@ -64,8 +64,8 @@ def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
         told.said["struck"] = run.flit("match", MIGRATION, "--decisions", str(struck), "--by", APPROVER, "--json").ok()
         told.said["approve"] = run.flit(*approve, "full").ok()
         assert foreign.stand(run, told.there.ids) == told.before, "nothing may be written before the load"
-        for place, when in KILLS:
-            ended = run.flit(place, when, "1", "load", MIGRATION, module="flit_pipeline_tests.faults.dying")
+        for place, when, number in KILLS:
+            ended = run.flit(place, when, number, "load", MIGRATION, module="flit_pipeline_tests.faults.dying")
             assert ended.code == -9, f"never reached: {place}\n{ended.err[-2000:]}"
             told.undecided.append({op for (op,) in run.ledger(UNDECIDED)})
         told.said["full"] = run.run("full").ok()
