@@ -1,5 +1,6 @@
-"""What a rollback asks of a destination beyond loading: who points at a record, what came along with it, and whether
-the schema can go again.
+"""What a rollback asks of a destination beyond loading.
+
+Who points at a record, what came along with it, and whether the schema can go again.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -65,9 +66,6 @@ class Undo(Protocol):
 
     def remove_sides(self, sides: Sequence[Side]) -> list[Side]:
         """Remove those that still stand. Returns the ones that stay: somebody uses them."""
-
-    def unkeyed(self) -> dict[str, Any]:
-        """Values that take our key from a record which is no longer ours."""
 
     def unseen(self) -> list[str]:
         """Models that may point at ours and that the API user may not look into."""

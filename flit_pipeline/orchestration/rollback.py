@@ -1,4 +1,4 @@
-"""The rollback as an asset of its own: a dry run unless its run config says otherwise, and says the migration's name."""
+"""The rollback as an asset of its own: a dry run unless its run config says otherwise and names the migration."""
 
 import json
 from typing import Any

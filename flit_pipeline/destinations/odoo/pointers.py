@@ -22,8 +22,11 @@ TECHNICAL = frozenset({"ir.model.data", "res.users.settings.embedded.action", WR
 
 @dataclass(frozen=True)
 class Pointer:
-    """A field of ``model``. ``kind``: many2one, many2many, reference or document; ``about``: the model's name beside a
-    document's id; ``relation``: where it points to ('' for any)."""
+    """A field of ``model``. ``kind``: many2one, many2many, reference or document.
+
+    ``relation``: where it points to ('' for any); ``about``: the field beside a document's id that holds its model;
+    ``mirrored_by``: the field over there that holds the same links.
+    """
 
     model: str
     field: str
@@ -86,6 +89,22 @@ class Pointers:
             one for one in self.all
             if one.model == model and (not one.mirrored_by or (model, one.field) in self._sent)
         ]  # fmt: skip
+
+    def children(self, model: str) -> list[tuple[str, str]]:
+        """(model of the lines, their field that points back) of the fields of a model that we fill with lines."""
+        return self._children.get(model, [])
+
+    @cached_property
+    def _children(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        domain = [["model", "in", self._models], ["ttype", "=", "one2many"]]
+        rows = self._client.read(
+            "ir.model.fields", "search_read", domain=domain, fields=["model", "name", "relation", "relation_field"]
+        )
+        for row in rows:
+            if (row["model"], row["name"]) in self._sent and row["relation_field"]:
+                found.setdefault(row["model"], []).append((row["relation"], row["relation_field"]))
+        return found
 
     @cached_property
     def all(self) -> list[Pointer]:

@@ -1,14 +1,15 @@
 """The way back of schema and forms: pages, then fields, then models, as far as nothing stands in them any more.
 
 What is there is read anew before every step, so that a killed run goes on, and what somebody removed by hand is no
-error. A field that still holds a value (of a record that is left, or typed by a user) stays, with the page that shows it.
+error. A field that still holds a value (of a record that is left, or typed by a user) stays, and so does its page.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree
 
-from flit_pipeline.destinations.odoo import forms
+from flit_pipeline.destinations.odoo import forms, screens
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.names import FENCE, WRITE
 from flit_pipeline.destinations.odoo.schema import WARM_UP_CALLS, live_models
@@ -31,10 +32,15 @@ def clear(
     cleared = Cleared()
     machinery = {FENCE, WRITE}
     models = sorted(model for model, name in ours if not name)
-    fields = {pair for pair in ours if pair[1] and pair[0] not in {forms.VIEW, *machinery, *models}}
+    own = live_models(client, [model for model in models if model not in machinery])
+    empty = [model for model in own if not client.read(model, "search_count", domain=[], limit=1)]
+    screens.clear(client, ours, empty, partial(_again, client), gone)
+    cleared.kept |= {f"screens of {model}": HOLDS_ROWS for model in own if model not in empty}
+    fields = {pair for pair in ours if pair[1] and pair[0] not in {*screens.SCREENS, *machinery, *models}}
     live = _fields(client, fields)
     free = {pair: row for pair, row in live.items() if not _holds(client, pair, row["ttype"], cleared)}
-    _pages(client, [name for model, name in ours if model == forms.VIEW], free.keys(), cleared, gone)
+    pages = [name for model, name in ours if model == forms.VIEW]
+    _pages(client, pages, set(own), free.keys(), cleared, gone)
     _drop_fields(client, free, cleared)
     left = _fields(client, fields)
     gone(sorted(fields - left.keys()))
@@ -71,12 +77,14 @@ def _holds(client: OdooClient, pair: tuple[str, str], kind: str, cleared: Cleare
 
 
 def _pages(
-    client: OdooClient, names: Sequence[str], free: Collection[tuple[str, str]], cleared: Cleared, gone: Gone
-) -> None:
+    client: OdooClient, names: Sequence[str], own: Collection[str], free: Collection[tuple[str, str]],
+    cleared: Cleared, gone: Gone,
+) -> None:  # fmt: skip
     """Pages go, or keep only the fields that stay. What an admin moved about on them stays with those."""
     rows = client.read(
-        forms.VIEW, "search_read", domain=[["name", "in", list(names)]], fields=["name", "model", "arch_db"], order="id"
-    )
+        forms.VIEW, "search_read", fields=["name", "model", "arch_db"], order="id",
+        domain=[["name", "in", list(names)], ["model", "not in", sorted(own)]],
+    )  # fmt: skip
     for row in rows:
         going = {name for model, name in free if model == row["model"]}
         arch, kept = _without(row["arch_db"], going)
@@ -136,6 +144,8 @@ def _drop_models(client: OdooClient, models: Sequence[str], cleared: Cleared, *,
             links = client.read("ir.model.fields", "search", domain=[
                 ["model", "=", model], ["ttype", "=", "many2many"], ["state", "=", "manual"]
             ])  # fmt: skip
+            if model not in (WRITE, FENCE):
+                screens.remove(client, model)
             _again(client, "ir.model.fields", "unlink", links)
             _again(client, "ir.model", "unlink", [live[model]])
             cleared.removed.append(f"model {model}")

@@ -4,8 +4,9 @@ A model made over the API has rights and no screen. Nothing depends on these: wh
 be written without it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from flit_pipeline.destinations.base import SchemaNote
@@ -17,6 +18,7 @@ from flit_pipeline.specs.migration import Migration
 
 VIEW, ACTION, MENU = "ir.ui.view", "ir.actions.act_window", "ir.ui.menu"
 PARENT_MENU = "contacts.menu_contacts"
+SCREENS = frozenset({VIEW, ACTION, MENU})
 IN_LIST = 8
 """Columns of the list; the form shows all."""
 
@@ -84,6 +86,32 @@ def place(client: OdooClient, migration: Migration, note: SchemaNote) -> list[st
     return refused
 
 
+def clear(
+    client: OdooClient, ours: Collection[tuple[str, str]], models: Collection[str], remove: Callable[..., None],
+    gone: Callable[[list[tuple[str, str]]], None],
+) -> None:  # fmt: skip
+    """Remove the screens of models that go: menu, action, views.
+
+    ``remove``: a call (model, method, ids) that may be repeated; ``gone``: told what stands no longer, or never did.
+    """
+    named = {kind: sorted(name for model, name in ours if model == kind) for kind in SCREENS}
+    domain: list[Any] = [["res_model", "in", sorted(models)], ["name", "in", named[ACTION]]]
+    actions = client.read(ACTION, "search", domain=domain, order="id") if named[ACTION] and models else []
+    if actions:
+        domain = [["action", "in", [f"{ACTION},{one}" for one in actions]], ["name", "in", named[MENU]]]
+        remove(MENU, "unlink", client.read(MENU, "search", domain=domain, order="id"))
+        remove(ACTION, "unlink", actions)
+    domain = [["model", "in", sorted(models)], ["name", "in", named[VIEW]]]
+    views = client.read(VIEW, "search_read", domain=domain, fields=["name"], order="id") if models else []
+    if views:
+        remove(VIEW, "unlink", [row["id"] for row in views])
+    gone([(VIEW, row["name"]) for row in views])
+    for kind in (ACTION, MENU):
+        domain = [["name", "in", named[kind]]]
+        left = client.read(kind, "search_read", domain=domain, fields=["name"]) if named[kind] else []
+        gone([(kind, name) for name in named[kind] if name not in {row["name"] for row in left}])
+
+
 def _menu(client: OdooClient, model: str, label: str, note: SchemaNote) -> None:
     """An action by its model and name, and a menu entry that opens it, below the contacts where there are any."""
     domain = [["res_model", "=", model], ["name", "=", label]]
@@ -104,3 +132,21 @@ def _menu(client: OdooClient, model: str, label: str, note: SchemaNote) -> None:
 
 def _shown(names: list[str]) -> str:
     return "".join(f'<field name="{name}"/>' for name in names)
+
+
+def remove(client: OdooClient, model: str) -> None:
+    """Take menu entries, actions and views of a model of ours away, before the model itself. Safe to repeat."""
+    actions = _found(client, ACTION, [["res_model", "=", model]])
+    opens = [f"{ACTION},{number}" for number in actions]
+    menus = _found(client, MENU, [["action", "in", opens]]) if opens else []
+    for kind, ids in ((MENU, menus), (ACTION, actions), (VIEW, _found(client, VIEW, [["model", "=", model]]))):
+        if ids:
+            client.write(kind, "unlink", ids=ids)
+
+
+def _found(client: OdooClient, kind: str, domain: list[Any]) -> list[int]:
+    """Ids; none where the destination does not tell."""
+    try:
+        return list(client.read(kind, "search", domain=domain, order="id"))
+    except DestinationRefused:
+        return []

@@ -7,7 +7,6 @@ from flit_pipeline.destinations.odoo import removal
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.lease import Lease
 from flit_pipeline.destinations.odoo.lookups import xmlids
-from flit_pipeline.destinations.odoo.names import KEY
 from flit_pipeline.destinations.odoo.pointers import Pointer, Pointers
 from flit_pipeline.destinations.undo import Cleared, Gone, Ids, Side
 from flit_pipeline.errors import DestinationRefused, OutcomeUnknown
@@ -81,22 +80,19 @@ class OdooUndo:
         rows = [{**row, **instead.get(row["id"], {})} for row in rows]
         return {row["id"]: {one for pointer in pointers for one in pointer.targets(row)} for row in rows}
 
-    def unkeyed(self) -> dict[str, Any]:
-        """The key field empty."""
-        return {KEY: False}
-
     def sides(self, model: str, ids: Sequence[int], made: Ids, going: Ids) -> list[Side]:
-        """Rows that came along: pictures out of notes, followers of activities, attendees, contacts of users."""
+        """Rows that came along: lines, pictures out of notes, followers of tasks, attendees, contacts of users."""
+        lines = self._lines(model, ids)
         if model == "mail.message":
-            return self._pictures(ids, made)
+            return lines + self._pictures(ids, made)
         if model == "mail.activity":
-            return self._followers(ids, made, going)
+            return lines + self._followers(ids, made, going)
         if model == "calendar.event":  # they go with the event; one who has answered counts as an edit
             rows = self._read(
                 "calendar.attendee", [["event_id", "in", list(ids)], ["state", "=", "needsAction"]], ["event_id"]
             )
             return [Side("calendar.attendee", row["id"], row["event_id"], along=True) for row in rows]
-        return self._contacts(model, ids) if model in CONTACTED else []
+        return lines + (self._contacts(model, ids) if model in CONTACTED else [])
 
     def remove_sides(self, sides: Sequence[Side]) -> list[Side]:
         """Remove rows whose owner is gone; those that somebody uses by now stay."""
@@ -123,6 +119,14 @@ class OdooUndo:
                 self._client.write("ir.cron", "method_direct_trigger", ids=[cron])
                 cleared.removed.append("crm.lead.scoring.frequency: counted anew")
         return cleared
+
+    def _lines(self, model: str, ids: Sequence[int]) -> list[Side]:
+        """Child records of fields that we fill: also those that Odoo adds to them (the sum of an invoice)."""
+        return [
+            Side(child, row["id"], row[inverse], along=True)
+            for child, inverse in self._pointers.children(model)
+            for row in self._read(child, [[inverse, "in", list(ids)]], [inverse])
+        ]
 
     def _pictures(self, ids: Sequence[int], made: Ids) -> list[Side]:
         """Odoo turns pictures within a note into files; they are as old as the note to the second."""

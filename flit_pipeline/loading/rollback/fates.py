@@ -16,9 +16,12 @@ ACTIONS = (RESTORE, RELEASE, DELETE, LEAVE, GONE)
 
 @dataclass
 class Fate:
-    """``action``: restore, release, delete, leave or gone (somebody deleted it). ``reason``: why it is left, or left in
-    part. ``pointing``: model of what points at it; ``stamp``: ``when who`` of its last write; ``edited``: fields that
-    differ from what we saw; ``values``: what is written back, ``found``: the same fields as they are now."""
+    """``action``: restore, release, delete, leave or gone (somebody deleted it).
+
+    ``reason``: why it is left, or left in part; ``pointing``: model of what points at it; ``stamp``: ``when who`` of
+    its last write; ``edited``: fields that differ from what we saw; ``values``: what is written back, ``found``: the
+    same fields as they are now.
+    """
 
     row: Standing
     action: str
@@ -46,13 +49,13 @@ class Fate:
 
 
 class Fates:
-    """All fates, by key and by place. ``going``: model -> ids that are deleted; ``back``: those that get values back."""
+    """All fates, by key and by place. ``ours``: model -> ids of all records in scope; ``going``: those deleted."""
 
     def __init__(self) -> None:
         self.by_key: dict[Key, Fate] = {}
         self._at: dict[str, dict[int, list[Fate]]] = {}
+        self.ours: dict[str, set[int]] = {}
         self.going: dict[str, set[int]] = {}
-        self.back: dict[str, set[int]] = {}
 
     def __iter__(self) -> Iterator[Fate]:
         return iter(self.by_key.values())
@@ -66,10 +69,10 @@ class Fates:
             self.settle(fate)
 
     def settle(self, fate: Fate) -> None:
-        """Which of the two sets it is in, after its action has changed."""
-        for sets, action in ((self.going, (DELETE,)), (self.back, (RESTORE, RELEASE))):
-            ids = sets.setdefault(fate.row.model, set())
-            (ids.add if fate.action in action else ids.discard)(fate.row.dest_id)
+        """Whether it is among those deleted, after its action has changed."""
+        self.ours.setdefault(fate.row.model, set()).add(fate.row.dest_id)
+        ids = self.going.setdefault(fate.row.model, set())
+        (ids.add if fate.action == DELETE else ids.discard)(fate.row.dest_id)
 
     def at(self, model: str, dest_id: int) -> list[Fate]:
         """Fates of the record that stands there."""

@@ -23,8 +23,10 @@ SUMS = ("checksum", "file_size")
 
 
 class Judge:
-    """Judges pages of records of one model. ``deleted``: (model, id) that rollbacks have deleted; ``made``: model ->
-    ids of all records of this ledger."""
+    """Judges pages of records of one model.
+
+    ``deleted``: (model, id) that rollbacks have deleted; ``made``: model -> ids of all records of this ledger.
+    """
 
     def __init__(
         self, work: Workspace, destination: Target, scope: Scope, deleted: set[tuple[str, int]],
@@ -52,6 +54,9 @@ class Judge:
         stamps = self._destination.stamps(model, ids)
         found = [self._one(row, images[row.key], live.get(row.dest_id), stamps.get(row.dest_id, "")) for row in rows]
         fates.put(found)  # one that holds its former values already stays a restoration, of nothing
+        there = [fate.row.dest_id for fate in found if fate.action != GONE]
+        for side in self._destination.undo.sides(model, there, self._made, fates.going) if there else ():
+            self._sides[side.model, side.dest_id] = (model, side)
         going = [fate.row.dest_id for fate in found if fate.action == DELETE]
         if going:
             self._look_around(model, going, fates)
@@ -112,9 +117,9 @@ class Judge:
             if name not in types or name in fate.edited:
                 continue
             if self._destination.canonical(model, name, value) != self._destination.canonical(model, name, live[name]):
-                fate.values[name], fate.found[name] = self._wire(model, name, value), live[name]
+                fate.values[name], fate.found[name] = self._wire(model, name, value, live[name]), live[name]
         if fate.action == RELEASE:
-            fate.values |= self._destination.undo.unkeyed()
+            fate.values[self._destination.key_field] = False
         older = self.older.get(fate.row.key)
         files = [name for name, sent in image.sent.items() if is_file(sent)]
         if fate.action == RESTORE and older and any(image.sent[name] != older.sent.get(name) for name in files):
@@ -124,20 +129,32 @@ class Judge:
         if not fate.values and fate.reason:
             fate.leave(fate.reason)
 
-    def _wire(self, model: str, name: str, value: Any) -> Any:
+    def _wire(self, model: str, name: str, value: Any, live: Any) -> Any:
         """What was read, as it is written."""
+        if any(isinstance(row, dict) for rows in (value, live) if isinstance(rows, list) for row in rows):
+            return self._lines(model, name, value)
         empty = value is False and self._destination.field_types(model)[name] != "boolean"
         try:
             return self._destination.wire(model, name, None if empty else value)
         except BadValue:
             return value
 
+    def _lines(self, model: str, name: str, value: Any) -> Any:
+        """Lines as they were. One without a key is a person's and counts as edited."""
+        key = self._destination.key_field
+        children = [
+            (str(row[key]), {n: None if cell is False else cell for n, cell in row.items() if n not in ("id", key)})
+            for row in value
+        ]
+        return self._destination.lines(model, name, children)
+
     def _look_around(self, model: str, ids: Sequence[int], fates: Fates) -> None:
-        """Records that something points at are left. What came along with ours is nobody else's."""
+        """Records that something of others points at are left.
+
+        What came along with ours is nobody else's, and what left records of ours point at is the plan's business.
+        """
         undo = self._destination.undo
-        for side in undo.sides(model, ids, self._made, fates.going):
-            self._sides[side.model, side.dest_id] = (model, side)
-        going = ids_with(fates.going, fates.back, self._side_ids())
+        going = ids_with(fates.ours, self._side_ids())
         for dest_id, pointing in undo.references(model, ids, going).items():
             for fate in fates.at(model, dest_id):
                 if fate.action == DELETE:
@@ -163,4 +180,5 @@ def instead_of(fates: Sequence[Fate]) -> Mapping[int, Values]:
 
 
 def _plain(value: Any) -> Any:
-    return value[0][2] if isinstance(value, list) and value and isinstance(value[0], list) else value
+    """The ids of a link that is set as a whole; lines hold none of ours."""
+    return value[0][2] if isinstance(value, list) and value and value[0][:1] == [6] else value

@@ -100,7 +100,7 @@ def _stages(work: Workspace, scope: Scope) -> list[tuple[str, str]]:
     if lost:
         raise PreflightFailed(
             f"{work.migration.name} was to be rolled back", [f"the spec no longer knows the model {m}" for m in lost],
-            remedy="use the spec that loaded it",
+            remedy="use the spec that loaded it, or install the app again that it depends on",
         )  # fmt: skip
     return sorted(
         (one for one in there if not scope.model or one[0] == scope.model),

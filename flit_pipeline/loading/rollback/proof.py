@@ -19,8 +19,11 @@ PAGE = 500
 
 @dataclass
 class Certificate:
-    """What a rollback did and left, without values. ``deleted`` … by route; ``left``: route -> reason -> records;
-    ``sides_left``: rows that came along and that somebody uses; ``unseen``: models that the API user may not read."""
+    """What a rollback did and left, without values.
+
+    ``deleted`` … by route; ``left``: route -> reason -> records; ``sides_left``: rows that came along and that somebody
+    uses; ``unseen``: models that the API user may not read.
+    """
 
     scope: str
     deleted: dict[str, int] = field(default_factory=dict)

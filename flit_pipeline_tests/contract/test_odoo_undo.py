@@ -1,0 +1,222 @@
+"""What a rollback asks of Odoo: who points at a record, what came along with it, and whether schema can go."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from flit_pipeline.destinations.odoo.client import QUIET
+from flit_pipeline.destinations.odoo.destination import OdooDestination
+from flit_pipeline.destinations.odoo.names import FENCE, WRITE
+from flit_pipeline.destinations.odoo.schema import wanted_fields
+from flit_pipeline.destinations.undo import Side
+from flit_pipeline.errors import IdentityMismatch
+from flit_pipeline.results import Command
+from flit_pipeline.specs.migration import Migration
+from flit_pipeline_tests.contract.conftest import LEDGER, Sending, connect
+from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
+
+ON_BOTH = True
+PARTNER, NOTE = "res.partner", "mail.message"
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+Made = Callable[..., list[int]]
+
+
+@pytest.fixture
+def made(odoo: OdooUnderTest) -> Made:
+    """Records that a person makes: ``made(model, values…)``."""
+
+    def create(model: str, *vals: dict[str, Any]) -> list[int]:
+        return [int(one) for one in odoo.call(model, "create", vals_list=list(vals), context=QUIET)]
+
+    return create
+
+
+def loaded(sending: Sending, count: int) -> list[int]:
+    """Contacts of ours."""
+    return [one.dest_id for one in sending.send(sending.creates(count))]
+
+
+def test_whoever_points_at_a_record_is_told_by_its_model(sending: Sending, made: Made) -> None:
+    """Deleted, the contact would take the note along and leave the lead without one."""
+    undo, ours = sending.destination.undo, loaded(sending, 6)
+    undo.look_anew()
+    [note] = made(NOTE, {"model": PARTNER, "res_id": ours[0], "body": "x", "message_type": "comment"})
+    made("crm.lead", {"name": "l", "type": "opportunity", "partner_id": ours[1]})
+    made("calendar.event", {"name": "e", "start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00",
+                            "partner_ids": [[6, 0, [ours[2]]]], "user_id": False})  # fmt: skip
+    made("ir.attachment", {"name": "a.txt", "datas": "aGVsbG8=", "mimetype": "text/plain", "res_model": PARTNER,
+                           "res_id": ours[3]})  # fmt: skip
+    found = undo.references(PARTNER, ours, {})
+    assert found.keys() == set(ours[:4])
+    assert (found[ours[0]], found[ours[1]], found[ours[3]]) == (NOTE, "crm.lead", "ir.attachment")
+    assert found[ours[2]] in ("calendar.event", "calendar.attendee")
+    assert undo.references(PARTNER, [ours[0]], {NOTE: {note}}) == {}, "what goes as well does not hold it back"
+
+
+def test_a_field_in_which_nothing_stood_is_asked_again_when_told(sending: Sending, made: Made) -> None:
+    undo, ours = sending.destination.undo, loaded(sending, 1)
+    undo.look_anew()
+    assert undo.references(PARTNER, ours, {}) == {}
+    made("res.partner.category", {"name": "undo tag", "partner_ids": [[6, 0, ours]]})
+    undo.look_anew()
+    assert undo.references(PARTNER, ours, {}) == {ours[0]: "res.partner.category"}
+
+
+def test_what_a_record_needs_is_what_its_own_fields_point_at(sending: Sending, made: Made) -> None:
+    """The visits of a patient hang on him, not he on them."""
+    undo, (patient, location) = sending.destination.undo, loaded(sending, 2)
+    commands = sending.creates(1)
+    [event] = sending.send(
+        [Command(commands[0].key, {"name": "e", "start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00",
+                                   "partner_ids": [[6, 0, [patient]]], "user_id": False})], "calendar.event"
+    )  # fmt: skip
+    sending.send([Command("x", {"x_location_id": location}, patient)], fields=())
+    assert (PARTNER, location) in undo.needs(PARTNER, [patient], {})[patient]
+    assert not any(model == "calendar.event" for model, _ in undo.needs(PARTNER, [patient], {})[patient])
+    assert (PARTNER, location) not in undo.needs(PARTNER, [patient], {patient: {"x_location_id": False}})[patient]
+    assert undo.needs("calendar.event", [event.dest_id], {})[event.dest_id] == {(PARTNER, patient)}
+
+
+@pytest.mark.real_server("the stand-in does not make files of pictures")
+def test_pictures_of_a_note_go_with_it(odoo: OdooUnderTest, sending: Sending) -> None:
+    """Odoo makes a file of each and deletes it with nothing but the contact."""
+    undo, [patient] = sending.destination.undo, loaded(sending, 1)
+    body = f'<p><img src="data:image/png;base64,{PICTURE}"/></p>'
+    [note] = sending.send(
+        [Command("test/note/1", {"model": PARTNER, "res_id": patient, "body": body, "message_type": "comment"})],
+        NOTE,
+        (),
+    )
+    sides = undo.sides(NOTE, [note.dest_id], {}, {})
+    assert [(side.model, side.owner) for side in sides] == [("ir.attachment", note.dest_id)]
+    sending.send([Command("test/note/1", {}, note.dest_id, remove=True)], NOTE, ())
+    query = "select count(*) from ir_attachment where id = %s"
+    assert odoo.sql(query, [sides[0].dest_id]) == [(1,)]
+    for _ in range(2):
+        assert undo.remove_sides(sides) == []
+    assert odoo.sql(query, [sides[0].dest_id]) == [(0,)]
+
+
+def test_the_follower_that_a_task_makes_is_told_once_no_other_task_needs_it(sending: Sending, made: Made) -> None:
+    undo, [patient] = sending.destination.undo, loaded(sending, 1)
+    client = sending.destination.client
+    [model] = client.read("ir.model", "search", domain=[["model", "=", PARTNER]])
+    [user] = made("res.users", {"name": "u", "login": "undo@crm.example"})
+    vals = {"res_model_id": model, "res_id": patient, "user_id": user, "summary": "t", "date_deadline": "2030-01-01"}
+    tasks = [
+        one.dest_id for one in sending.send([Command(f"test/task/{n}", vals) for n in range(2)], "mail.activity", ())
+    ]
+    made_by_us = {PARTNER: {patient}}
+    assert undo.sides("mail.activity", tasks[:1], made_by_us, {}) == []
+    [side] = undo.sides("mail.activity", tasks, made_by_us, {})
+    assert side.model == "mail.followers"
+    assert undo.sides("mail.activity", tasks, {}, {}) == [], "who follows a record of others may have done so before"
+
+
+def test_a_contact_of_a_user_stays_where_somebody_uses_it(sending: Sending, made: Made) -> None:
+    undo = sending.destination.undo
+    users = made("res.users", *({"name": one, "login": f"{one}@crm.example"} for one in "vw"))
+    sides = undo.sides("res.users", users, {}, {})
+    assert sorted(side.owner for side in sides) == users
+    made("crm.lead", {"name": "l", "type": "opportunity", "partner_id": sides[0].dest_id})
+    undo.look_anew()
+    sending.destination.client.write("res.users", "unlink", ids=users)
+    assert undo.remove_sides(sides) == [sides[0]]
+    assert undo.remove_sides([Side(PARTNER, 99_999_999, 1)]) == []
+
+
+def test_another_ledger_is_told_from_ours(odoo: OdooUnderTest, sending: Sending, migration: Migration) -> None:
+    sending.destination.lease.claim(0)
+    sending.destination.undo.require_owner()
+    assert sending.destination.undo.me() == 2
+    other = OdooDestination(connect(odoo), migration, f"not {LEDGER}")
+    with pytest.raises(IdentityMismatch, match="another ledger"):
+        other.undo.require_owner()
+    other.undo.disown()
+    sending.destination.undo.require_owner()
+    sending.destination.undo.disown()
+    assert odoo.call("ir.config_parameter", "search", domain=[["key", "=like", "flit.ledger.%"]]) == []
+    other.undo.require_owner()
+    other.close()
+
+
+@pytest.fixture(scope="module")
+def cleared(odoo: OdooUnderTest, migration: Migration) -> Iterator[dict[str, Any]]:
+    """Schema taken back where a contact of a user has a value, and an admin shows another field on a page of his."""
+    destination = OdooDestination(connect(odoo), migration, LEDGER)
+    noted: set[tuple[str, str]] = {*wanted_fields(migration), (FENCE, ""), (WRITE, "")}
+    destination.apply(migration, destination.plan(migration), lambda _pairs, _state: None)
+    destination.place(migration, noted, lambda pairs, _: noted.update(pairs))
+    for model in migration.models:
+        domain = [["x_flit_key", "!=", False]]
+        ours = odoo.call(model, "search", domain=domain, context={"active_test": False})
+        odoo.call(model, "unlink", ids=ours, context=QUIET)
+    destination.sweep(destination.orphan_fences())
+    [theirs] = odoo.call(PARTNER, "create", vals_list=[{"name": "t", "x_first_name": "typed"}], context=QUIET)
+    [form] = odoo.call("ir.model.data", "search_read", domain=[["module", "=", "base"], ["name", "=", "view_partner_form"]],
+                       fields=["res_id"])  # fmt: skip
+    arch = (
+        '<data><xpath expr="//notebook" position="inside"><page name="p"><field name="x_gender"/></page></xpath></data>'
+    )
+    view = {"name": "admin.page", "model": PARTNER, "inherit_id": form["res_id"], "mode": "extension", "arch": arch}
+    [page] = odoo.call("ir.ui.view", "create", vals_list=[view])
+    gone: set[tuple[str, str]] = set()
+    result = destination.undo.clear_schema(migration, noted, gone.update)
+    yield {"result": result, "noted": noted, "gone": gone, "contact": theirs, "page": page, "destination": destination}
+    destination.close()
+
+
+def fields_left(odoo: OdooUnderTest, noted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    rows = odoo.call("ir.model.fields", "search_read", domain=[["state", "=", "manual"]], fields=["model", "name"])
+    return {(row["model"], row["name"]) for row in rows} & noted
+
+
+def test_schema_goes_but_for_what_somebody_uses(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
+    """Dropped, the field would take what a user typed into a contact of his own."""
+    kept = cleared["result"].kept
+    assert kept[f"field {PARTNER}.x_first_name"] == "records still hold values in it"
+    assert kept[f"field {PARTNER}.x_gender"].startswith("Odoo refuses")
+    assert {name for name in kept if name.startswith("field ")} == {
+        f"field {PARTNER}.x_first_name", f"field {PARTNER}.x_gender"
+    }  # fmt: skip
+    assert fields_left(odoo, cleared["noted"]) == {(PARTNER, "x_first_name"), (PARTNER, "x_gender")}
+    assert odoo.call("ir.model", "search", domain=[["model", "=like", "x_flit%"]]) == []
+
+
+def test_a_page_keeps_the_fields_that_stay(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
+    domain = [["name", "=like", "flit_pipeline.%"]]
+    [page] = odoo.call("ir.ui.view", "search_read", domain=domain, fields=["arch_db", "model"])
+    assert page["model"] == PARTNER and 'name="x_first_name"' in page["arch_db"]
+    assert 'name="x_last_name"' not in page["arch_db"]
+    assert cleared["result"].kept[f"page flit_pipeline.dr_dentes_to_odoo.{PARTNER}"]
+
+
+def test_external_ids_of_what_is_gone_go_too(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
+    rows = odoo.call("ir.model.data", "search_read", domain=[["module", "=", "flit_pipeline"]], fields=["name"])
+    names = {row["name"] for row in rows if not row["name"].startswith("selection__res_partner__x_gender")}
+    assert names == {
+        "field_res_partner__x_first_name", "field_res_partner__x_gender", "view_dr_dentes_to_odoo_res_partner"
+    }  # fmt: skip
+
+
+def test_the_ledger_is_told_what_stands_no_longer(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
+    left = {
+        (PARTNER, "x_first_name"),
+        (PARTNER, "x_gender"),
+        ("ir.ui.view", f"flit_pipeline.dr_dentes_to_odoo.{PARTNER}"),
+    }
+    assert cleared["noted"] - cleared["gone"] == left
+
+
+def test_once_nobody_uses_it_the_rest_goes(odoo: OdooUnderTest, migration: Migration, cleared: dict[str, Any]) -> None:
+    odoo.call(PARTNER, "unlink", ids=[cleared["contact"]], context=QUIET)
+    odoo.call("ir.ui.view", "unlink", ids=[cleared["page"]])
+    rest = cleared["noted"] - cleared["gone"]
+    for _ in range(2):
+        result = cleared["destination"].undo.clear_schema(migration, rest, cleared["gone"].update)
+        assert result.kept == {}
+    assert cleared["noted"] == cleared["gone"]
+    assert fields_left(odoo, cleared["noted"]) == set()
+    assert odoo.call("ir.model.data", "search", domain=[["module", "=", "flit_pipeline"]]) == []

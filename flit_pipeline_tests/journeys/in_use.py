@@ -1,0 +1,120 @@
+"""A CRM in use: 500 records that nobody migrated, like the practice's own, and people who work with what was loaded."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flit_pipeline.destinations.odoo.client import QUIET
+from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
+from flit_pipeline_tests.practice_run import PracticeRun, hire, source_rows
+
+COUNTS = {
+    "res.partner": 240, "crm.team": 5, "crm.lead": 100, "mail.message": 60, "mail.activity": 40, "ir.attachment": 20,
+    "calendar.event": 20, "crm.tag": 10, "res.users": 5,
+}  # fmt: skip
+TOUCHED = {
+    "a field that we sent": 10, "a field that we never sent": 10, "a note of a patient": 8, "a visit": 6, "a task": 4,
+    "a note beside ours": 5, "a lead of a patient": 4, "a document": 3,
+}  # fmt: skip
+"""Kind of edit -> how many records: 50 in all."""
+
+
+def populate(run: PracticeRun) -> dict[str, list[int]]:
+    """Make the 500 records, with the patients' own names, e-mails and phones. Model -> ids."""
+    made: dict[str, list[int]] = {"res.users": list(hire(run).values())}
+    made["res.users"] += _create(run.odoo, "res.users", [
+        {"name": f"Staff {n}", "login": f"staff{n}@crm.example"} for n in range(COUNTS["res.users"] - len(made["res.users"]))
+    ])  # fmt: skip
+    patients = list(source_rows(run, "patient"))
+    people = [patients[n % len(patients)] for n in range(COUNTS["res.partner"])]
+    made["res.partner"] = _create(run.odoo, "res.partner", [
+        {"name": f"{row['first_name']} {row['last_name'] or n}", "email": row["email"], "phone": row["mobile_phone"]}
+        for n, row in enumerate(people)
+    ])  # fmt: skip
+    made["crm.team"] = _create(run.odoo, "crm.team", [{"name": f"Team {n}"} for n in range(COUNTS["crm.team"])])
+    made["crm.tag"] = _create(run.odoo, "crm.tag", [{"name": f"Tag {n}"} for n in range(COUNTS["crm.tag"])])
+    partners = made["res.partner"]
+    [model] = run.odoo.call("ir.model", "search", domain=[["model", "=", "res.partner"]])
+    made["crm.lead"] = _create(run.odoo, "crm.lead", [
+        {"name": f"Lead {n}", "type": "opportunity", "partner_id": partners[n], "team_id": made["crm.team"][n % 5],
+         "user_id": made["res.users"][n % 5], "tag_ids": [[6, 0, [made["crm.tag"][n % 10]]]]}
+        for n in range(COUNTS["crm.lead"])
+    ])  # fmt: skip
+    made["mail.message"] = _create(run.odoo, "mail.message", [
+        {"model": "res.partner", "res_id": partners[n], "body": f"<p>Note {n}</p>", "message_type": "comment"}
+        for n in range(COUNTS["mail.message"])
+    ])  # fmt: skip
+    made["mail.activity"] = _create(run.odoo, "mail.activity", [
+        {"res_model_id": model, "res_id": partners[n], "summary": f"Task {n}", "user_id": made["res.users"][n % 5],
+         "date_deadline": "2030-01-01"}
+        for n in range(COUNTS["mail.activity"])
+    ])  # fmt: skip
+    made["ir.attachment"] = _create(run.odoo, "ir.attachment", [
+        {"name": f"{n}.txt", "datas": "aGVsbG8=", "mimetype": "text/plain", "res_model": "res.partner", "res_id": partners[n]}
+        for n in range(COUNTS["ir.attachment"])
+    ])  # fmt: skip
+    made["calendar.event"] = _create(run.odoo, "calendar.event", [
+        {"name": f"Meeting {n}", "start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00",
+         "partner_ids": [[6, 0, [partners[n]]]], "user_id": made["res.users"][n % 5]}
+        for n in range(COUNTS["calendar.event"])
+    ])  # fmt: skip
+    return made
+
+
+@dataclass
+class Work:
+    """What people did to records of ours.
+
+    ``touched``: (model, id) that must be left for it; ``made``: (model, id) of records that they made; ``kinds``: how
+    many edits of each kind there were; ``never_sent``: patients edited in a field that we never sent.
+    """
+
+    touched: set[tuple[str, int]] = field(default_factory=set)
+    made: set[tuple[str, int]] = field(default_factory=set)
+    kinds: Counter[str] = field(default_factory=Counter)
+    never_sent: list[str] = field(default_factory=list)
+
+
+def work(run: PracticeRun) -> Work:
+    """Fifty loaded records are worked with, over the API, by the same user that loads."""
+    done, odoo = Work(), run.odoo
+    patients, documents = _ours(odoo, "res.partner", "%/patient/patient/%"), _ours(odoo, "ir.attachment", "%")
+    notes, visits = _ours(odoo, "mail.message", "%/clinical_note/%"), _ours(odoo, "calendar.event", "%")
+    tasks = _ours(odoo, "mail.activity", "%")
+
+    def edited(kind: str, model: str, records: Iterator[tuple[int, str]], **vals: Any) -> None:
+        for _ in range(TOUCHED[kind]):
+            number, key = next(records)
+            odoo.call(model, "write", ids=[number], vals=vals, context=QUIET)
+            done.touched.add((model, number))
+            done.kinds[kind] += 1
+            if kind == "a field that we never sent":
+                done.never_sent.append(key.rpartition("/")[2])
+
+    edited("a field that we sent", "res.partner", patients, street="Typed in the CRM")
+    edited("a field that we never sent", "res.partner", patients, ref="typed in the CRM")
+    edited("a note of a patient", "mail.message", notes, body="<p>Typed in the CRM</p>")
+    edited("a visit", "calendar.event", visits, location="Typed in the CRM")
+    edited("a task", "mail.activity", tasks, date_deadline="2031-01-01")
+    edited("a document", "ir.attachment", documents, description="Typed in the CRM")
+    for kind, model, values in (
+        ("a note beside ours", "mail.message", {"model": "res.partner", "body": "<p>x</p>", "message_type": "comment"}),
+        ("a lead of a patient", "crm.lead", {"name": "Implant", "type": "opportunity"}),
+    ):
+        for _ in range(TOUCHED[kind]):
+            number, _key = next(patients)
+            about = {"partner_id": number} if model == "crm.lead" else {"res_id": number}
+            done.made |= {(model, one) for one in _create(odoo, model, [{**values, **about}])}
+            done.touched.add(("res.partner", number))
+            done.kinds[kind] += 1
+    return done
+
+
+def _ours(odoo: OdooUnderTest, model: str, like: str) -> Iterator[tuple[int, str]]:
+    query = f"select id, x_flit_key from {model.replace('.', '_')} where x_flit_key like %s order by id"
+    return iter([(int(number), str(key)) for number, key in odoo.sql(query, [like])])
+
+
+def _create(odoo: OdooUnderTest, model: str, vals: list[dict[str, Any]]) -> list[int]:
+    return [int(one) for one in odoo.call(model, "create", vals_list=vals, context=QUIET)]
