@@ -126,7 +126,9 @@ def test_a_good_server() -> None:
 
 
 def test_an_older_server_is_refused_before_anything_else() -> None:
-    assert asked(Server({}, version="18.0")) == ["the server is Odoo 18.0; 19 is the oldest that answers as this program asks"]
+    assert asked(Server({}, version="18.0")) == [
+        "the server is Odoo 18.0; 19 is the oldest that answers as this program asks"
+    ]
     assert asked(Server(live_facts(), version="saas~19.1")) == []
 
 
