@@ -5,6 +5,7 @@ The whole destination is read back by ``reconcile`` when the pickup is over; a w
 
 from dataclasses import dataclass, field
 
+from flit_pipeline import marks
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import ProofFailed
 from flit_pipeline.ledger import batches, pickup, records, refused
@@ -71,6 +72,7 @@ def prove_window(work: Workspace, destination: Destination, window: Window) -> W
         account(work, window), list(_moved(work, window, found)), found, _counts(work, destination), undone,
         len(batches.unresolved(work.store)), refused.by_rule(work.store),
     )  # fmt: skip
+    marks.refresh(work.store, destination)
     if not proof.problems:
         close_window(work.store, window.id)
         for room in ("prior", "next"):
