@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flit_pipeline import marks
-from flit_pipeline.comparison import left_alone, merge
+from flit_pipeline.comparison import Merged, left_alone, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import pairs, records, refused
@@ -186,7 +186,6 @@ class Loader:
         fields = sorted({n for _, _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
         states = {state.field for state in self._states.values()}
         now = destination.read(model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
-        marks.notice(self._store, destination, model, list(now))
         items: list[Item] = []
         kept = {name: pairs.kept_fields(self._store, name) for name in self.counts}
         for parent, row, values, digest, known in changed:

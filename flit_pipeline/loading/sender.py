@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from flit_pipeline import marks
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import DestinationRefused, OutcomeUnknown
 from flit_pipeline.ledger import batches, fences, refused
@@ -61,6 +62,8 @@ class Sender:
     def send(self, items: Sequence[Item]) -> None:
         """Write the intents down and queue the call; the batch before is decided while this one is under way."""
         self.beat()
+        updated = [item.intent.dest_id for item in items if item.intent.op == "update" and item.intent.dest_id]
+        marks.notice(self.store, self.destination, self.model, updated)  # our own write will hide who wrote before
         self._flights.append(self._take_off(items))
         while len(self._flights) > UNDER_WAY:
             self._land(self._flights.popleft())

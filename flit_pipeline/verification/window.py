@@ -5,6 +5,7 @@ The whole destination is read back by ``reconcile`` when the pickup is over; a w
 
 from dataclasses import dataclass, field
 
+from flit_pipeline import marks
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import ProofFailed
 from flit_pipeline.ledger import batches, pickup, records, refused
@@ -67,6 +68,7 @@ def prove_window(work: Workspace, destination: Destination, window: Window) -> W
     steps += [f"{step}:{model}" for step in ("mapped", "loaded") for model in work.migration.order_of_models]
     undone = [step for step in steps if step not in done]
     found = pickup.changes(work.store, window.id)
+    marks.refresh(work.store, destination)
     return WindowProof(
         account(work, window), list(_moved(work, window, found)), found, _counts(work, destination), undone,
         len(batches.unresolved(work.store)), refused.by_rule(work.store),

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -85,9 +86,9 @@ def told(story: Story) -> Story:
     sound = [one for one in sound if one not in planted(run.truth(), "patient")]
     run.sandbox.edit("patient", story.work.never_sent[0], occupation="Arıcı")  # hides the edit behind a write of ours
     run.sandbox.edit("patient", sound[-1], street="Birinci pencere 1")
-    run.run("full").ok()
+    window(run, 1).ok()
     run.sandbox.edit("patient", sound[-1], street="İkinci pencere 2", district="Kadıköy")
-    run.run("full").ok()
+    window(run, 2).ok()
     before = Everything.of(odoo)
     run.sandbox.edit("patient", sound[-1], street="Üçüncü pencere 3", occupation="Balıkçı")
     run.sandbox.edit("patient", sound[-2], occupation="Balıkçı")
@@ -95,10 +96,10 @@ def told(story: Story) -> Story:
     run.sandbox.add(
         "patient", {**row, "patient_id": "199999", "first_name": "Yağmur", "insurance_carrier_name": "Yepyeni Sigorta"}
     )
-    run.run("full").ok()
+    window(run, 3).ok()
     story.newest_report = story.roll_back("--windows", "1")
     story.newest = before.changes(Everything.of(odoo), besides=WRITTEN)
-    story.again = run.run("full")
+    story.again = window(run, 4)
 
     before = Everything.of(odoo)
     run.flit("run", "rollback", MIGRATION, "--dry-run", "--json").ok()
@@ -114,6 +115,12 @@ def told(story: Story) -> Story:
     load(run)
     story.reloaded = run.report()
     return story
+
+
+def window(run: PracticeRun, number: int) -> Ended:
+    """Seven hours later the next window of the pickup is over and loaded."""
+    run.sandbox.set_clock(run.practice.now + timedelta(hours=7 * number))
+    return run.run("delta")
 
 
 def load(run: PracticeRun) -> None:
@@ -142,7 +149,7 @@ def test_the_newest_window_alone_is_taken_back(story: Story) -> None:
     assert story.newest_report["removed"] == []
     assert story.again is not None
     story.again.ok()
-    counts = story.again.last["metadata"]["odoo/res_partner"]
+    counts = story.again.last["metadata"]["delta_odoo/res_partner"]
     assert (counts["patient created"], counts["patient updated"]) == (1, 2), "what was taken back comes again"
 
 
