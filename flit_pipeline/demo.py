@@ -48,8 +48,8 @@ class Told:
 def run(migration: str, patients: int, home: Path, stack: ExitStack) -> Told:
     """Inventory, prepare, sample, full load and reconciliation of a made-up practice.
 
-    ``stack`` keeps the stand-ins running. Begins anew each time. Raises SettingsError where ``home`` is a folder that no
-    demo made.
+    ``stack`` keeps the stand-ins running. Begins anew each time. Raises SettingsError where ``home`` is a folder that
+    no demo made.
     """
     _emptied(home)
     began = time.monotonic()

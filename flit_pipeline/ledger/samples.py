@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from flit_pipeline.ledger.approvals import Accepted
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import sample
 
@@ -41,13 +42,14 @@ def add(store: Store, accepted: Accepted, lines: list[str]) -> Finished:
     """Write one down; ``accepted`` holds its run and the hash of its diff."""
     made = Finished(accepted, lines, now())
     with store.write() as connection:
-        connection.execute(
+        done = connection.execute(
             insert(sample).values(
                 run=made.run, spec_hash=accepted.spec_hash, destination=accepted.destination, at=made.at,
                 parts=json.dumps(accepted.parts), schema_print=accepted.schema_print,
                 fields=json.dumps(accepted.fields), diff_hash=made.diff_hash, lines=json.dumps(lines),
             )
         )  # fmt: skip
+        store.record(connection, row_news(connection, "sample finished", (done.inserted_primary_key or [None])[0]))
     return made
 
 
