@@ -14,7 +14,7 @@ from flit_pipeline.ledger import approvals, tables
 from flit_pipeline.ledger.approvals import Accepted
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
-from flit_pipeline.present import present
+from flit_pipeline.present import as_now
 from flit_pipeline.specs.migration import Migration, load
 from flit_pipeline.specs.parts import differences, parts
 from flit_pipeline.staging import Staging
@@ -73,7 +73,7 @@ def work(ledger: Store, migration: Migration, tmp_path: Path) -> Workspace:
 
 def approved(work: Workspace, there: Any, scope: str = "full", name: str = "Ayşe") -> approvals.Approval:
     """What is there now, accepted; the full load without a sample."""
-    accepted = replace(present(work, there), sample_run=approval.WITHOUT_SAMPLE if scope == "full" else None)
+    accepted = replace(as_now(work, there), sample_run=approval.WITHOUT_SAMPLE if scope == "full" else None)
     proposal = approval.Proposal(scope, accepted, [])
     return approval.accept(work, proposal, by=name, os_user="ayse")
 
@@ -203,14 +203,14 @@ def test_a_whole_route_that_came_or_went_is_one_line() -> None:
 def test_a_program_that_reads_the_same_files_otherwise_closes_the_gate_too(work: Workspace) -> None:
     """A new release may give a line another meaning."""
     there = Odoo()
-    now = replace(present(work, there), sample_run=approval.WITHOUT_SAMPLE)
+    now = replace(as_now(work, there), sample_run=approval.WITHOUT_SAMPLE)
     approvals.add(work.store, "full", replace(now, spec_hash="0" * 64), "Ayşe", "ayse")
     assert refusal(work, there) == ["the grammar of the spec has changed with the program"]
 
 
 def test_a_list_of_hundreds_is_cut(work: Workspace) -> None:
     there = Odoo()
-    now = replace(present(work, there), sample_run=approval.WITHOUT_SAMPLE)
+    now = replace(as_now(work, there), sample_run=approval.WITHOUT_SAMPLE)
     other = {f"{place}_": one for place, one in now.parts.items()}
     approvals.add(work.store, "full", replace(now, spec_hash="0" * 64, parts=other), "Ayşe", "ayse")
     lines = refusal(work, there)

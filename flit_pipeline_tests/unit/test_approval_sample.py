@@ -14,7 +14,7 @@ from flit_pipeline.ledger.samples import Finished
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
 from flit_pipeline.loading.stage import load_model
-from flit_pipeline.present import present
+from flit_pipeline.present import as_now
 from flit_pipeline.specs.migration import Migration, load
 from flit_pipeline.staging import Staging
 from flit_pipeline.workspace import Workspace
@@ -53,7 +53,7 @@ def accept(work: Workspace, there: Any, scope: str, **options: bool) -> approval
 
 def finished(work: Workspace, there: Any, run: str = "s-1", diff: str = "d" * 64) -> Finished:
     """A sample that was read back there."""
-    accepted = replace(present(work, there), sample_run=run, diff_hash=diff)
+    accepted = replace(as_now(work, there), sample_run=run, diff_hash=diff)
     return samples.add(work.store, accepted, ["cells: 900 equal, 3 differs", "slowest call: 1.2 s"])
 
 
@@ -142,7 +142,7 @@ def test_a_sample_or_an_approval_that_was_taken_out_of_the_ledger_closes_the_gat
 
 
 def test_an_approval_that_says_nothing_of_a_sample_is_none(work: Workspace) -> None:
-    approvals.add(work.store, "full", present(work, Whole()), "Ayşe", "ayse")
+    approvals.add(work.store, "full", as_now(work, Whole()), "Ayşe", "ayse")
     assert refusal(work, Whole()) == ["it accepts the diff of no sample"]
 
 
