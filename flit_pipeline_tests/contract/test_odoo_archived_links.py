@@ -50,5 +50,6 @@ def test_records_that_are_not_there_are_absent(odoo: OdooUnderTest, migration: M
     there = OdooDestination(connect(odoo), migration, LEDGER)
     assert set(there.read("calendar.event", [event, event + 4711], ["name"])) == {event}
     assert there.read("res.partner", [guest + 4711], ["name"]) == {}
+    assert set(there.read("calendar.event", [event, event + 4711], ["id"])) == {event}, "ids are answered unseen"
     assert there.read("res.partner", [], ["name"]) == {}
     there.close()

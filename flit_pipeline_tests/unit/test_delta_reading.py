@@ -21,9 +21,11 @@ from flit_pipeline.ledger.windows import Window
 from flit_pipeline.pipeline import delta, extract, gone, pickup, since
 from flit_pipeline.pipeline.delta import DeltaResult, read_delta
 from flit_pipeline.pipeline.source import read_object
-from flit_pipeline.sandbox.dr_dentes import Practice, RunningSandbox, serve
+from flit_pipeline.sandbox.dr_dentes import Practice, RunningSandbox, serve, write_exports
 from flit_pipeline.sandbox.dr_dentes.cards import Snapshot
+from flit_pipeline.sandbox.dr_dentes.state import LiveState
 from flit_pipeline.sources.base import Page
+from flit_pipeline.sources.exports import ExportReader
 from flit_pipeline.sources.json_text import cell_of
 from flit_pipeline.sources.rest import RestReader
 from flit_pipeline.specs.migration import Migration, load
@@ -476,3 +478,50 @@ def test_no_moment_of_the_source_is_read_twice_for_nothing(source: Source) -> No
     assert fetched <= total + 5, (
         f"{fetched} rows for keys and one change, {source.sandbox.stats.pages['treatment'] - pages} pages"
     )
+
+
+def test_exports_are_compared_whole_whatever_the_spec_says(tmp_path: Path) -> None:
+    """A new export in the place of the old one: no watermark narrows a file, and no listing of keys is in it."""
+    store = Store(f"sqlite:///{tmp_path / 'ledger.sqlite'}", VAULT, "flit_test")
+    work = Workspace(MIGRATION, store, Staging(tmp_path / "staging", VAULT))
+    state = LiveState(Practice(**PRACTICE), MIGRATION.source)
+    write_exports(state, tmp_path / "exports", objects=["treatment"])
+    reader = ExportReader(MIGRATION.source, folder=tmp_path / "exports")
+    read_object(work, reader, "full", "treatment")
+    full = windows.latest(store, "full")
+    assert full is not None
+    windows.close_window(store, full.id)
+    keys = sorted(str(row["treatment_id"]) for row in state.rows("treatment"))
+    state.edit_quietly("treatment", keys[2], tooth="28")
+    state.delete("treatment", keys[3])
+    write_exports(state, tmp_path / "exports", objects=["treatment"])
+    window = pickup.enter(work, pickup.up_to(work, datetime.fromisoformat(full.as_of) + timedelta(hours=1)))
+    assert window is not None
+    changes = read_delta(work, reader, window, "treatment").changes
+    assert (changes.changed, changes.gone, changes.fresh) == (1, 1, 0)
+    rows = {row["_id"]: row["tooth"] for row in work.staging.read("state", "treatment").to_pylist()}
+    assert rows.keys() == set(keys) - {keys[3]}
+    assert rows[keys[2]] == "28"
+    store.close()
+
+
+def test_an_export_that_was_cut_is_not_taken_for_vanished_rows(tmp_path: Path) -> None:
+    """A download that broke off: its own count meets its rows, so only their number tells."""
+    store = Store(f"sqlite:///{tmp_path / 'ledger.sqlite'}", VAULT, "flit_test")
+    work = Workspace(MIGRATION, store, Staging(tmp_path / "staging", VAULT))
+    write_exports(Practice(**PRACTICE), tmp_path / "exports", objects=["treatment"])
+    reader = ExportReader(MIGRATION.source, folder=tmp_path / "exports")
+    read_object(work, reader, "full", "treatment")
+    full = windows.latest(store, "full")
+    assert full is not None
+    windows.close_window(store, full.id)
+    before = work.staging.read("state", "treatment").num_rows
+    [file] = (tmp_path / "exports").iterdir()
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[: len(lines) // 2]))
+    window = pickup.enter(work, pickup.up_to(work, datetime.fromisoformat(full.as_of) + timedelta(hours=1)))
+    assert window is not None
+    with pytest.raises(WindowRefused, match="none was taken for vanished"):
+        read_delta(work, reader, window, "treatment")
+    assert work.staging.read("state", "treatment").num_rows == before
+    store.close()

@@ -165,9 +165,11 @@ class OdooDestination:
         """Records by id; missing ones are absent.
 
         Not by ``search_read``: it leaves archived records out of a list of records, whatever the context says, so that
-        an event whose guest was archived looked as if a user had taken the guest away (tried).
+        an event whose guest was archived looked as if a user had taken the guest away (tried). ``read`` in turn answers
+        ids alone without looking, those of records that are gone included: a field is always asked for.
         """
-        rows = self.client.read(model, "read", ids=sorted(set(ids)), fields=list(fields), load=None) if ids else []
+        asked = list(fields) if set(fields) - {"id"} else ["id", "write_date"]
+        rows = self.client.read(model, "read", ids=sorted(set(ids)), fields=asked, load=None) if ids else []
         for name in fields:
             if (model, name) in self._children:
                 self._put_children(model, name, rows)
