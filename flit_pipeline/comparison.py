@@ -22,6 +22,11 @@ class Merged:
     gone: bool = False
 
 
+def left_alone(merged: Merged, state: Any, wanted: Any) -> Merged:
+    """The merge for a record that a person moved out of the state it was left in: nothing is written, all is told."""
+    return merged if merged.gone or state == wanted else Merged(conflicts=[*merged.values, *merged.conflicts])
+
+
 def merge(
     sent: Mapping[str, Any], seen: Mapping[str, Any], wanted: Mapping[str, Any], theirs: Mapping[str, Any] | None,
     canonical: Callable[[str, Any], Any], overwrite: Collection[str] = (),

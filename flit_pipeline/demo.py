@@ -26,6 +26,10 @@ MARK = "made_by_flit_pipeline_demo"
 """File that tells a folder that may be deleted from one that may not."""
 
 
+APPROVALS = {"prepare": "schema", "sample": "sample", "full": "full"}
+"""What is approved before a stage."""
+
+
 @dataclass
 class Told:
     """What a demo did. ``counts``: route -> records in the ledger and as counted at the destination."""
@@ -42,9 +46,10 @@ class Told:
 
 
 def run(migration: str, patients: int, home: Path, stack: ExitStack) -> Told:
-    """Inventory, prepare, full load and reconciliation of a made-up practice. ``stack`` keeps the stand-ins running.
+    """Inventory, prepare, sample, full load and reconciliation of a made-up practice.
 
-    Begins anew each time. Raises SettingsError where ``home`` is a folder that no demo made.
+    ``stack`` keeps the stand-ins running. Begins anew each time. Raises SettingsError where ``home`` is a folder that
+    no demo made.
     """
     _emptied(home)
     began = time.monotonic()
@@ -61,9 +66,9 @@ def run(migration: str, patients: int, home: Path, stack: ExitStack) -> Told:
     settings = Settings.read(environment)
     wiring = Wiring(settings)
     definitions, dagster = build_definitions(wiring), instance(settings.home, environment)
-    for stage in ("inventory", "prepare", "full", "reconcile"):
-        if stage in ("prepare", "full"):
-            _approve(wiring, migration, "schema" if stage == "prepare" else "full")
+    for stage in ("inventory", "prepare", "sample", "full", "reconcile"):
+        if stage in APPROVALS:
+            _approve(wiring, migration, APPROVALS[stage])
         to_stderr(f"== {stage}")
         result = run_stage(definitions, dagster, migration, stage)
         _note(told, result)

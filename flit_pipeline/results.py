@@ -124,6 +124,31 @@ class Reconciliation:
             )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Break:
+    """One thing that the audit trail does not vouch for. ``seq``: the entry that tells otherwise, where one does."""
+
+    seq: int | None
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"entry {self.seq}, {self.kind}: {self.what}" if self.seq else f"{self.kind}: {self.what}"
+
+
+@dataclass
+class Audited:
+    """What a verification of the audit trail has counted and found. ``notes`` are no breaks, and worth a look."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    breaks: list[Break] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def broken(self, seq: int | None, kind: str, what: str) -> None:
+        """Note a break."""
+        self.breaks.append(Break(seq, kind, what))
+
+
 DISTINCT_BOUND = 1_000
 
 

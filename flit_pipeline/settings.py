@@ -6,14 +6,19 @@ Only cli.py and definitions.py read it. Secrets live in the environment alone; n
 import errno
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from flit_pipeline.errors import SettingsError
 
 ODOO = ("FLIT_ODOO_URL", "FLIT_ODOO_DATABASE", "FLIT_ODOO_API_KEY")
+ENVIRONMENTS = ("practice", "sample")
+"""Destinations of a migration: the practice's own, and one that only samples go to, with a ledger of its own."""
 
+SAMPLE_ODOO = tuple(name.replace("FLIT_", "FLIT_SAMPLE_") for name in ODOO)
+ODOO_USER = ("FLIT_ODOO_USER", "FLIT_ODOO_PASSWORD")
+TRANSPORTS = ("", "json2", "xmlrpc")
 
 AUTH = {"bearer": ("TOKEN",), "api_key": ("TOKEN",), "basic": ("USER", "PASSWORD"), "oauth2": ("USER", "PASSWORD")}
 """Kind of authentication in a source spec -> the variables that belong to the URL."""
@@ -36,20 +41,30 @@ class SourceAccess:
 
 @dataclass(frozen=True)
 class OdooAccess:
-    """How Odoo is reached."""
+    """How Odoo is reached: by JSON-2 with a key, by XML-RPC as a user with a password or a key.
+
+    ``transport``: json2, xmlrpc, or '' where the server's version decides.
+    """
 
     url: str
     database: str
-    api_key: str
+    api_key: str = ""
+    user: str = ""
+    password: str = ""
+    transport: str = ""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the environment says. ``home``: FLIT_HOME; ``specs``: folder of mapping specs."""
+    """Everything the environment says.
+
+    ``home``: FLIT_HOME; ``specs``: folder of mapping specs; ``place``: one of ENVIRONMENTS.
+    """
 
     home: Path
     specs: Path
     environment: Mapping[str, str]
+    place: str = "practice"
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -60,7 +75,12 @@ class Settings:
             raise SettingsError("FLIT_SPECS does not name a folder", remedy="set it to the folder of the mapping specs")
         if not specs.is_dir() and not env.get("FLIT_SPECS"):
             specs = Path(__file__).resolve().parent.parent / "mapping_specs"
-        return cls(Path(env.get("FLIT_HOME") or ".flit").resolve(), specs.resolve(), env)
+        place = env.get("FLIT_ENVIRONMENT", "").strip() or "practice"
+        if place not in ENVIRONMENTS:
+            raise SettingsError(
+                "FLIT_ENVIRONMENT names no environment", remedy=f"set it to one of {', '.join(ENVIRONMENTS)}"
+            )
+        return cls(Path(env.get("FLIT_HOME") or ".flit").resolve(), specs.resolve(), env).at(place)
 
     def key(self) -> str:
         """FLIT_KEY. Raises SettingsError when it is not set."""
@@ -72,9 +92,45 @@ class Settings:
             )
         return value
 
+    def at(self, place: str) -> "Settings":
+        """The same for another of the ENVIRONMENTS. Raises SettingsError where nothing or half of it is set."""
+        if place == "sample" and not self.has_sample:
+            names = ", ".join(SAMPLE_ODOO)
+            raise SettingsError(
+                f"samples have no environment of their own: {names} are not set",
+                remedy=f"set {names}, or leave the environment out: samples go to the practice's own then",
+            )
+        return replace(self, place=place)
+
+    @property
+    def has_sample(self) -> bool:
+        """Samples have an environment of their own. Raises SettingsError where half of it is set."""
+        missing = [name for name in SAMPLE_ODOO if not self._text(name)]
+        if missing and len(missing) < len(SAMPLE_ODOO):
+            given = next(name for name in SAMPLE_ODOO if name not in missing)
+            names = " and ".join(missing)
+            raise SettingsError(f"{given} is set without {names}", remedy=f"set {names} as well, or none of the three")
+        if not missing and [self._text(name) for name in SAMPLE_ODOO[:2]] == [self._text(name) for name in ODOO[:2]]:
+            raise SettingsError(
+                f"{SAMPLE_ODOO[1]} names the practice's own database", remedy="name another, or set none of the three"
+            )
+        return not missing
+
+    def namespace(self, migration: str) -> str:
+        """Schema of a migration's ledger on a server."""
+        return f"flit_{migration}" if self.place == "practice" else f"flit_{migration}_{self.place}"
+
     def ledger_url(self, migration: str) -> str:
-        """SQLAlchemy URL of a migration's ledger; a file in FLIT_HOME unless FLIT_LEDGER_URL names a server."""
+        """SQLAlchemy URL of a migration's ledger; a file in FLIT_HOME unless FLIT_LEDGER_URL names a server.
+
+        Raises SettingsError for a second environment where FLIT_LEDGER_URL names a file, which holds one ledger.
+        """
         given = self.environment.get("FLIT_LEDGER_URL", "")
+        if self.place != "practice" and given.startswith("sqlite"):
+            raise SettingsError(
+                "FLIT_LEDGER_URL names a file, and the sample's environment has a ledger of its own",
+                remedy="leave FLIT_LEDGER_URL out (a file in FLIT_HOME for each), or name a PostgreSQL server",
+            )
         return given or f"sqlite:///{self.migration_home(migration) / 'ledger.sqlite'}"
 
     def practice(self) -> Path | None:
@@ -82,8 +138,8 @@ class Settings:
         return self._folder("FLIT_PRACTICE")
 
     def migration_home(self, migration: str) -> Path:
-        """Folder of a migration, made when absent, readable by this user alone."""
-        folder = self.home / migration
+        """Folder of a migration in this environment, made when absent, readable by this user alone."""
+        folder = self.home / migration if self.place == "practice" else self.home / migration / self.place
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -119,14 +175,36 @@ class Settings:
         return SourceAccess(url, given("TOKEN"), exports, given("USER"), given("PASSWORD"), files)
 
     def odoo(self) -> OdooAccess:
-        """Access to Odoo. Raises SettingsError naming what is missing."""
-        missing = [name for name in ODOO if not self._text(name)]
+        """Access to Odoo in this environment. Raises SettingsError for what is missing or does not belong together."""
+        begins = "FLIT_SAMPLE_ODOO_" if self.place == "sample" else "FLIT_ODOO_"
+        names = SAMPLE_ODOO if self.place == "sample" else ODOO
+        key, user, password = (self._text(begins + name) for name in ("API_KEY", "USER", "PASSWORD"))
+        missing = [name for name in (names[:2] if user or password else names) if not self._text(name)]
         if missing:
             raise SettingsError(
                 f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
-                remedy=f"set {', '.join(ODOO)} (the key: Odoo, preferences, account security, new API key)",
+                remedy=f"set {', '.join(names)} (the key: Odoo, preferences, account security, new API key); before"
+                f" Odoo 19 {begins}USER too",
             )
-        return OdooAccess(*(self._url(n) or "" if n.endswith("_URL") else self._text(n) for n in ODOO))
+        if user and not (password or key):
+            raise SettingsError(
+                f"{begins}USER is set without {begins}PASSWORD",
+                remedy=f"set {begins}PASSWORD, or {begins}API_KEY to a key of this user, as well",
+            )
+        if password and not user:
+            raise SettingsError(f"{begins}PASSWORD is set without {begins}USER", remedy=f"set {begins}USER as well")
+        transport = self._text("FLIT_ODOO_TRANSPORT")
+        if transport not in TRANSPORTS:
+            raise SettingsError(
+                "FLIT_ODOO_TRANSPORT is neither json2 nor xmlrpc", remedy="set one of them, or unset it"
+            )
+        needed = {"json2": (f"{begins}API_KEY", key), "xmlrpc": (f"{begins}USER", user)}.get(transport)
+        if needed and not needed[1]:
+            raise SettingsError(
+                f"FLIT_ODOO_TRANSPORT asks for {transport} and {needed[0]} is not set",
+                remedy=f"set {needed[0]} as well",
+            )
+        return OdooAccess(self._url(names[0]) or "", self._text(names[1]), key, user, password, transport)
 
     def _folder(self, name: str) -> Path | None:
         value = self.environment.get(name) or None

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from flit_pipeline.destinations.odoo import facts, preflight
-from flit_pipeline.destinations.odoo.client import OdooClient
+from flit_pipeline.destinations.odoo.connect import connected
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import SettingsError
-from flit_pipeline.ledger import batches, refused, windows
+from flit_pipeline.ledger import batches, refused, samples, windows
+from flit_pipeline.ledger.anchor import AnchorFile
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.mapping.keys import row_key
+from flit_pipeline.pipeline.pickup import told
+from flit_pipeline.present import present_apps
 from flit_pipeline.privacy import Vault
 from flit_pipeline.settings import Settings, SourceAccess
 from flit_pipeline.sources.base import SourceReader
@@ -41,6 +44,24 @@ class Wiring:
         self._settings = settings
         self._read: dict[str, tuple[Stamp, Migration]] = {}
 
+    def at(self, place: str) -> "Wiring":
+        """The same in another environment (settings.ENVIRONMENTS). Raises SettingsError where it is not set."""
+        if place == self._settings.place:
+            return self
+        other = Wiring(self._settings.at(place))
+        other._read = self._read
+        return other
+
+    @property
+    def place(self) -> str:
+        """The environment that destination, ledger and staging are those of."""
+        return self._settings.place
+
+    @property
+    def place_of_samples(self) -> str:
+        """The environment that a sample goes to: its own where one is set. Raises SettingsError for half of one."""
+        return "sample" if self._settings.has_sample else "practice"
+
     @property
     def specs(self) -> Path:
         """Folder of the mapping specs."""
@@ -66,7 +87,7 @@ class Wiring:
 
     def for_live(self, destination: OdooDestination, migration: Migration) -> tuple[Migration, list[str]]:
         """The migration with the routes that the live destination gets, and the lines that say why."""
-        found = apps.present(destination, migration)
+        found = present_apps(destination, migration)
         return migration.for_destination(found), migration.decisions(found)
 
     @property
@@ -86,14 +107,17 @@ class Wiring:
 
     def status(self, work: Workspace) -> dict[str, Any]:
         """What was read, held and written so far; counts only."""
-        window = windows.latest(work.store, "full")
+        window = windows.newest(work.store)
         return {
-            "window": {"id": window.id, "state": window.state, "as_of": window.as_of} if window else None,
+            "window": {"id": window.id, "state": window.state, "as_of": window.as_of, "kind": window.kind}
+            if window else None,
+            "pickup": told(work),
             "approvals": approval.state(work),
+            "sample": _sample(work),
             "batches": batches.count_by_state(work.store),
             "held": refused.by_rule(work.store),
             "findings": refused.findings_by_rule(work.store),
-        }
+        }  # fmt: skip
 
     def who(self, work: Workspace, ref: str) -> str:
         """The source key behind a keyed hash. Raises SettingsError when this ledger does not know it."""
@@ -117,7 +141,8 @@ class Wiring:
         """Migration (with the routes for the destination as `prepare` found it), ledger and staging."""
         migration = self.migration(name)
         vault = Vault(self._settings.key())
-        store = Store(self._settings.ledger_url(name), vault, namespace=f"flit_{name}")
+        anchor = AnchorFile(self._settings.migration_home(name) / "audit.head", vault)
+        store = Store(self._settings.ledger_url(name), vault, self._settings.namespace(name), anchor)
         try:
             chosen = migration.for_destination(apps.kept(store))
             yield Workspace(chosen, store, Staging(self._settings.migration_home(name) / "staging", vault))
@@ -181,9 +206,11 @@ class Wiring:
                 remedy="use a migration to odoo",
             )
         access = self._settings.odoo()
-        destination = OdooDestination(
-            OdooClient(access.url, access.database, access.api_key), work.migration, work.store.uuid
-        )
+        client = connected(
+            access.url, access.database, api_key=access.api_key, user=access.user, password=access.password,
+            transport=access.transport,
+        )  # fmt: skip
+        destination = OdooDestination(client, work.migration, work.store.uuid)
         try:
             yield destination
         finally:
@@ -198,6 +225,16 @@ class _Credentials(TypedDict):
 
 def _credentials(access: SourceAccess) -> _Credentials:
     return {"token": access.token or "", "user": access.user or "", "password": access.password or ""}
+
+
+def _sample(work: Workspace) -> dict[str, Any] | None:
+    """The newest finished sample: when, where, and what it says of itself."""
+    found = samples.newest(work.store)
+    if found is None:
+        return None
+    spec = found.accepted.spec_hash[:12]
+    return {"run": found.run, "at": found.at, "spec": spec, "destination": found.accepted.destination,
+            "lines": found.lines}  # fmt: skip
 
 
 def row_of(work: Workspace, ref: str) -> str | None:

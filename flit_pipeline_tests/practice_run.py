@@ -19,9 +19,10 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 MIGRATION = "dr_dentes_to_odoo"
 REPOSITORY = Path(__file__).parents[1]
-PATIENCE = 240
 APPROVER = "Ayşe Onaylayan"
 PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
+PATIENCE = max(240, PATIENTS)
+"""Seconds for one command."""
 KEYS = {
     "insurance_carrier": ("res_partner", "dr_dentes/patient/insurance_carrier/"),
     "practice_location": ("res_partner", "dr_dentes/location/practice_location/"),
@@ -72,7 +73,7 @@ class Ended:
 class PracticeRun:
     """One practice with one FLIT_HOME, on its way into one Odoo database. Use as a context manager.
 
-    ``approved``: a person has confirmed schema and full load before anything is run.
+    ``approved``: a person has confirmed schema and full load before anything is run, without a sample.
     """
 
     folder: Path
@@ -126,16 +127,21 @@ class PracticeRun:
             "PYTHONPATH": str(REPOSITORY),
             "TMPDIR": str(self.temporary),
         }
-        return kept | ours | self.extra
+        user = {"FLIT_ODOO_USER": self.odoo.user, "FLIT_ODOO_TRANSPORT": self.odoo.protocol} if self.odoo.user else {}
+        return kept | ours | user | self.extra
 
     def flit(self, *arguments: str, module: str = "flit_pipeline.cli") -> Ended:
         """Run ``flit-pipeline ARGUMENTS`` to its end (or another module around it)."""
         return self.wait(self.start(*arguments, module=module))
 
     def approve(self, *scopes: str, options: tuple[str, ...] = ()) -> None:
-        """Approve schema and full (or these scopes): the spec, fields and database as they are now."""
+        """Approve schema and full (or these scopes): the spec, fields and database as they are now.
+
+        Full without a sample: what tries one approves by itself.
+        """
         for scope in scopes or ("schema", "full"):
-            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes", *options).ok()
+            sample = ("--without-sample",) if scope == "full" else ()
+            self.flit("approve", MIGRATION, "--for", scope, "--by", APPROVER, "--yes", *sample, *options).ok()
 
     def run(self, stage: str) -> Ended:
         """Run a stage to its end; the JSON result is ``.last``."""

@@ -4,7 +4,7 @@ Exit status: 0 only when the thing asked for is true, 1 when it is not, 2 on wro
 of stdout is one object. One file per group of commands; what all of them share stands in ``base``.
 """
 
-from flit_pipeline.cli import approval, matching, proof, stages, stand_ins
+from flit_pipeline.cli import approval, audit, matching, proof, stages, stand_ins
 from flit_pipeline.cli.base import main
 
-__all__ = ["approval", "main", "matching", "proof", "stages", "stand_ins"]
+__all__ = ["approval", "audit", "main", "matching", "proof", "stages", "stand_ins"]

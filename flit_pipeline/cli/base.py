@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from flit_pipeline.errors import FlitError
+from flit_pipeline.settings import ENVIRONMENTS
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,6 +47,19 @@ practice_option = click.option(
     help="Folder of the practice overlay (or FLIT_PRACTICE).",
 )  # fmt: skip
 """For every command that reads a migration's spec."""
+
+
+def _remember_environment(_context: click.Context, _parameter: click.Parameter, place: str | None) -> None:
+    """``--environment`` is FLIT_ENVIRONMENT for this command."""
+    if place is not None:
+        os.environ["FLIT_ENVIRONMENT"] = place
+
+
+environment_option = click.option(
+    "--environment", type=click.Choice(ENVIRONMENTS), expose_value=False, callback=_remember_environment,
+    help="The practice's own destination, or that of the samples (or FLIT_ENVIRONMENT).",
+)  # fmt: skip
+"""For every command that looks at a destination or its ledger."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line of stdout.")
 """For every command that programs call."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from flit_pipeline.cli.base import guarded, main, practice_option
+from flit_pipeline.cli.base import environment_option, guarded, main, practice_option
 from flit_pipeline.cli.matching import matches_into
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
@@ -15,22 +15,40 @@ from flit_pipeline.wiring import Wiring
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that gets the documents."
 )
+@click.option("--diff", is_flag=True, help="Write the cells that differ and the dry run: HTML, XLSX, Parquet.")
+@click.option("--without-values", is_flag=True, help="With --diff: classes, counts and keyed hashes alone, to share.")
 @practice_option
+@environment_option
 @guarded
-def report(migration: str, out: Path) -> None:
-    """Write the reconciliation, the automations to rebuild by hand, and what a rollback left, into a folder.
+def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
+    """Write the documents of a MIGRATION into a folder: completion report, mapping, findings, what is rebuilt by hand.
 
-    They quote the practice.
+    They quote the practice: names of staff, ids of rows. The completion report stands there once `handover` was run,
+    the list of what a rollback left once one was run.
     """
+    from flit_pipeline.reports.diff import write_diff
+    from flit_pipeline.reports.documents import write_documents
     from flit_pipeline.reports.rebuild import HEADING, write_report
     from flit_pipeline.reports.rollback import write_rollback
+    from flit_pipeline.reports.sample import write_sample
+    from flit_pipeline.verification.owner_matches import ROOM, unmatched
 
+    if without_values and not diff:
+        raise click.UsageError("--without-values stands with --diff only")
     wiring = Wiring(Settings.read())
     found = wiring.chosen(migration)
     with wiring.workspace(migration) as work:
+        if diff:
+            written = write_diff(work, out, wiring.reports(migration), values=not without_values)
+            click.echo(f"written: {', '.join(written)}")
+            return
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
+        staff = unmatched(work) if work.staging.exists(*ROOM) else None
+        written += write_documents(work, out, wiring.reports(migration), staff)
         written += write_rollback(work, out, wiring.reports(migration))
         written += matches_into(wiring, work, out)
+    with wiring.at(wiring.place_of_samples).workspace(migration) as work:
+        written += write_sample(work, out)
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")
     click.echo(f"written: {', '.join(written)}")
@@ -39,6 +57,7 @@ def report(migration: str, out: Path) -> None:
 @main.command()
 @click.argument("migration")
 @practice_option
+@environment_option
 @click.argument("ref")
 @guarded
 def who(migration: str, ref: str) -> None:

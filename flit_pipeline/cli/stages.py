@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.cli.base import environment_option, guarded, json_option, main, practice_option
 from flit_pipeline.cli.rollback import confirmed, only_for_rollback, rollback_options
 from flit_pipeline.errors import SpecError
+from flit_pipeline.loading.approval import WITHOUT_SAMPLE
 from flit_pipeline.orchestration.names import ACCEPT_TAG, STAGES
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
@@ -18,6 +19,7 @@ from flit_pipeline.wiring import Wiring
 @click.argument("migration", required=False)
 @click.option("--live", is_flag=True, help="Check against the live destination as well.")
 @practice_option
+@environment_option
 @guarded
 def check(migration: str | None, live: bool) -> None:
     """Read the mapping specs and name every line that breaks a rule."""
@@ -67,6 +69,7 @@ def read_accepted(_context: click.Context, _parameter: click.Parameter, given: t
 )  # fmt: skip
 @practice_option
 @rollback_options
+@environment_option
 @json_option
 @guarded
 def run(stage: str, migration: str, window: str | None, accepted: str, as_json: bool, **asked: Any) -> None:
@@ -122,6 +125,7 @@ def run(stage: str, migration: str, window: str | None, accepted: str, as_json: 
 @main.command()
 @click.argument("migration")
 @practice_option
+@environment_option
 @json_option
 @guarded
 def status(migration: str, as_json: bool) -> None:
@@ -134,12 +138,22 @@ def status(migration: str, as_json: bool) -> None:
         return
     window = report["window"]
     click.echo(f"window: {window['state']} since {window['as_of']}" if window else "nothing was read yet")
+    for one in report["pickup"]["windows"]:
+        click.echo(f"delta window {one['key']}: {one['state']}, up to {one['ends']}")
+    if report["pickup"]["windows"]:
+        ends = report["pickup"]["ends"]
+        click.echo("the pickup is over" if report["pickup"]["over"] else f"the pickup goes on until {ends}")
     for one in report["approvals"]:
         still = "" if one["spec_unchanged"] else "; the spec has changed since"
         where = f"spec {one['spec']}, {one['destination']}"
-        click.echo(f"approved for {one['scope']}: {one['at']} by {one['by']} ({where}){still}")
+        tried = f"; {one['sample']}" if one["sample"] == WITHOUT_SAMPLE else ""
+        click.echo(f"approved for {one['scope']}: {one['at']} by {one['by']} ({where}){tried}{still}")
     if not report["approvals"]:
         click.echo("nothing is approved")
+    if report["sample"]:
+        click.echo(f"sample: {report['sample']['at']} in {report['sample']['destination']}")
+        for line in report["sample"]["lines"]:
+            click.echo(f"sample: {line}")
     click.echo("batches: " + (", ".join(f"{n} {state}" for state, n in report["batches"].items()) or "none"))
     for held in report["held"]:
         click.echo(

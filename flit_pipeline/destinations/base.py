@@ -155,9 +155,6 @@ class Destination(Protocol):
     def lines(self, model: str, field: str, children: Sequence[tuple[str, Image]]) -> Any:
         """Child records (source key, mapped values) in wire form, as a new record takes them. Raises BadValue."""
 
-    def changes(self, model: str, values: Image, before: Image) -> Image:
-        """Wire values of an update, ``before``: the same fields as they stand: children are matched by their key."""
-
     def linked(self, model: str, values: Image, field: str, url: str) -> Image:
         """The values of a record whose file is too large for the destination: a link takes its place."""
 
@@ -200,6 +197,10 @@ class Destination(Protocol):
 
     def traces(self, since: str) -> dict[str, int]:
         """What this program's user left behind besides the records, since a time (UTC): mails, notifications, logs."""
+
+    @property
+    def call_limits(self) -> Mapping[str, int]:
+        """Seconds that the server gives one call before it ends it, by what is measured; its defaults."""
 
     def close(self) -> None:
         """Give back connections."""

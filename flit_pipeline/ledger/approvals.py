@@ -1,14 +1,19 @@
 """Approvals: what a person confirmed, against which destination, and when. They are added, never changed."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from flit_pipeline.errors import IdentityMismatch
+from flit_pipeline.ledger import chain
+from flit_pipeline.ledger.digests import news_of, row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import acceptance, approval
+
+GIVEN, BESIDES = "approval given", "acceptance given"
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,40 @@ def add(
             connection.execute(insert(acceptance), rows)
         if also is not None:
             also(connection)
+        store.record(connection, row_news(connection, GIVEN, identity), *(news_of(BESIDES, row) for row in rows))
     return made
 
 
 def newest(store: Store, scope: str, destination: str) -> Approval | None:
-    """The newest of a scope: for this destination, or where there is none, for any other."""
+    """The newest of a scope: for this destination, or where there is none, for any other.
+
+    Raises IdentityMismatch for one that the audit chain does not vouch for: its row was changed, or came another way.
+    """
     with store.read() as connection:
         query = select(approval).where(approval.c.scope == scope).order_by(approval.c.id.desc())
         rows = connection.execute(query).all()
-        here = [row for row in rows if row.destination == destination]
-        return _approval((here or rows)[0], _besides(connection)) if rows else None
+        if not rows:
+            return None
+        row = next((one for one in rows if one.destination == destination), rows[0])
+        besides = connection.execute(select(acceptance).where(acceptance.c.approval == row.id)).mappings().all()
+        sound = _vouched(connection, store, GIVEN, dict(row._mapping))
+        if not sound or not all(_vouched(connection, store, BESIDES, dict(one)) for one in besides):
+            raise IdentityMismatch(
+                f"the approval for {scope} of {row.at} was read and is not as it was given: its row or the audit chain "
+                "was changed",
+                remedy="`flit-pipeline audit verify` names what was changed; find out by whom, then approve again",
+            )
+        return _approval(row, _besides(connection))
+
+
+def _vouched(connection: Connection, store: Store, kind: str, row: Mapping[str, Any]) -> bool:
+    """True where the audit chain tells of the row as it stands."""
+    told = news_of(kind, row)
+    found = chain.newest(connection, told.subject, [kind])
+    if found is None:
+        return False
+    entry, before = found
+    return entry.digest == told.digest and store.chain.follows(before.mac if before else store.chain.root.mac, entry)
 
 
 def listed(store: Store, scopes: Iterable[str]) -> list[Approval]:

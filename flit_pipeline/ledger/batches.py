@@ -9,15 +9,19 @@ Each function is one transaction; between two of them the process may die at any
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flit_pipeline.errors import IdentityMismatch
-from flit_pipeline.ledger import pairs
+from flit_pipeline.ledger import digests, pairs
+from flit_pipeline.ledger.chain import News
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, fence, intent, record
 from flit_pipeline.results import Command, Written
+
+AS_SENT, AS_DECIDED = itemgetter(*digests.SENT_COLUMNS), itemgetter(*digests.DECIDED_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -78,15 +82,23 @@ def begin(store: Store, window: int, model: str, route: str, fence_id: int, inte
     with store.write() as connection:
         connection.execute(insert(batch), head)
         connection.execute(insert(intent), rows)
-        pairs.keep(connection, [(i.route, i.key_ref, i.kept) for i in intents if i.op == "adopt"])
+        kept = pairs.keep(connection, [(i.route, i.key_ref, i.kept) for i in intents if i.op == "adopt"])
         free = (fence.c.id == fence_id) & (fence.c.state == "free")
         if connection.execute(update(fence).where(free).values(state="used")).rowcount != 1:
             raise _contradiction("a batch was about to be sent under a fence that is not free")
+        news = [News(digests.SENT, identity, digests.sent(head, map(AS_SENT, rows)))]
+        if any(row["seen"] is not None for row in rows):
+            news.append(News(digests.AIMED, identity, digests.aimed(map(AS_DECIDED, rows))))
+        store.record(connection, *news, *kept)
     return identity
 
 
-def confirm(store: Store, identity: str, written: Iterable[Written], decided_by: str) -> None:
+def confirm(
+    store: Store, identity: str, written: Iterable[Written], decided_by: str, *, millis: int | None = None
+) -> None:
     """The destination holds the batch: records, ids and seen images, in one transaction.
+
+    ``millis``: how long the call took, where its reply came.
 
     Again for a batch that is confirmed: nothing happens. Raises IdentityMismatch for one that is void.
     """
@@ -124,6 +136,7 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
              "b_ord": w.ord}
             for w in done if intents[w.ord].op in ("update", "restore")
         ]  # fmt: skip
+        news: list[News] = []
         if changed:
             # a record created in this very window and then completed (deferred ref) stays "created": counted once;
             # one with a kept edit stays "conflict_kept": the worse class
@@ -142,7 +155,7 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 .values(sent_hash=bindparam("b_hash"), last_ord=bindparam("b_ord"), **common),
                 changed,
             )
-            pairs.given_up(connection, _written(connection, store, identity))
+            news += pairs.given_up(connection, _written(connection, store, identity))
         let_go = [intents[w.ord] for w in done if intents[w.ord].op in ("delete", "release")]
         if let_go:
             connection.execute(
@@ -150,8 +163,11 @@ def confirm(store: Store, identity: str, written: Iterable[Written], decided_by:
                 [{"b_route": one.route, "b_key": one.key_ref} for one in let_go],
             )
         connection.execute(
-            update(batch).where(batch.c.uuid == identity).values(state="confirmed", decided_by=decided_by)
+            update(batch)
+            .where(batch.c.uuid == identity)
+            .values(state="confirmed", decided_by=decided_by, millis=millis)
         )
+        store.record(connection, digests.deciding(connection, identity), *news)
 
 
 def _written(connection: Connection, store: Store, identity: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -196,6 +212,7 @@ def void(store: Store, identity: str, decided_by: str) -> None:
         same = batch.c.uuid == identity
         open_one = same & (batch.c.state == "sent")
         if connection.execute(update(batch).where(open_one).values(state="void", decided_by=decided_by)).rowcount == 1:
+            store.record(connection, digests.deciding(connection, identity))
             return
         if connection.execute(select(batch.c.state).where(same)).scalar() != "void":
             raise _contradiction("a batch was to be voided that the destination holds")
@@ -234,6 +251,19 @@ def count_of(store: Store, window: int) -> int:
     """Batches of a window, whatever became of them."""
     with store.read() as connection:
         return int(connection.execute(select(func.count()).where(batch.c.window == window)).scalar_one())
+
+
+def slowest(store: Store, window: int) -> tuple[int, str, int] | None:
+    """(milliseconds, model, records) of the call of a window that took longest; None where no reply came."""
+    query = (
+        select(batch.c.millis, batch.c.model, batch.c.size)
+        .where(batch.c.window == window, batch.c.millis.is_not(None))
+        .order_by(batch.c.millis.desc())
+        .limit(1)
+    )
+    with store.read() as connection:
+        row = connection.execute(query).first()
+    return (int(row.millis), str(row.model), int(row.size)) if row is not None else None
 
 
 def key_of(store: Store, key_ref: str) -> str | None:

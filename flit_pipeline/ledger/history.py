@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, tuple_, update
 
+from flit_pipeline.ledger.digests import news_of, record_lost, row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import batch, intent, lineage, quarantine, record, side_record, window
 from flit_pipeline.ledger.windows import LOADING
@@ -221,13 +222,17 @@ def begin(store: Store, scope: str, spec_hash: str) -> int:
         stale = (window.c.state == "open") & window.c.kind.in_([*LOADING, ROLLBACK])
         if found is not None:
             stale &= window.c.id != found
+        closing = connection.execute(select(window.c.id).where(stale)).scalars().all()
         connection.execute(update(window).where(stale).values(state="closed", closed=now()))
+        store.record(connection, *(row_news(connection, "window closed", one) for one in closing))
         if found is not None:
             return int(found)
         values = {
             "kind": ROLLBACK, "state": "open", "as_of": now(), "spec_hash": spec_hash, "opened": now(), "starts": scope,
         }  # fmt: skip
-        return int(connection.execute(insert(window).values(values)).inserted_primary_key[0])  # type: ignore[index]
+        identity = int(connection.execute(insert(window).values(values)).inserted_primary_key[0])  # type: ignore[index]
+        store.record(connection, row_news(connection, "window opened", identity))
+        return identity
 
 
 def finish(store: Store, identity: int, gone: Sequence[Key], *, whole: bool) -> None:
@@ -239,6 +244,7 @@ def finish(store: Store, identity: int, gone: Sequence[Key], *, whole: bool) -> 
             connection.execute(delete(lineage))
             connection.execute(delete(quarantine).where(quarantine.c.stage.not_in(BEFORE_LOADING)))
         connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
+        store.record(connection, *(record_lost(*key) for key in gone), row_news(connection, "window closed", identity))
 
 
 def add_sides(store: Store, rows: Sequence[tuple[str, int, str, int]]) -> None:
@@ -250,7 +256,9 @@ def add_sides(store: Store, rows: Sequence[tuple[str, int, str, int]]) -> None:
                 delete(side_record).where(side_record.c.model == model, side_record.c.dest_id == dest_id)
             )
         if rows:
-            connection.execute(insert(side_record), [dict(zip(names, row, strict=True)) for row in rows])
+            noted = [dict(zip(names, row, strict=True)) for row in rows]
+            connection.execute(insert(side_record), noted)
+            store.record(connection, *(news_of("side record due", row) for row in noted))
 
 
 def sides(store: Store) -> list[tuple[str, int, str, int]]:
@@ -267,6 +275,8 @@ def drop_sides(store: Store, rows: Sequence[tuple[str, int]]) -> None:
             connection.execute(
                 delete(side_record).where(side_record.c.model == model, side_record.c.dest_id == dest_id)
             )
+        gone = ({"model": model, "dest_id": dest_id} for model, dest_id in rows)
+        store.record(connection, *(news_of("side record gone", row) for row in gone))
 
 
 def count(store: Store) -> dict[str, int]:

@@ -7,8 +7,10 @@ What belongs here: decisions, by destination, for an id means nothing in another
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
+from flit_pipeline.ledger.chain import News
+from flit_pipeline.ledger.digests import news_of
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import kept, pair, record
 
@@ -31,13 +33,15 @@ def confirmed(store: Store, destination: str, route: str = "") -> list[Pair]:
 def strike(store: Store, destination: str, pairs: Iterable[Pair], typed_name: str) -> None:
     """A person says no, also to what was confirmed before."""
     with store.write() as connection:
-        _decide(connection, destination, "struck", pairs, typed_name)
+        store.record(connection, *_decide(connection, destination, "struck", pairs, typed_name))
 
 
-def confirm(connection: Connection, destination: str, pairs: Iterable[Pair], typed_name: str) -> None:
+def confirm(connection: Connection, store: Store, destination: str, pairs: Iterable[Pair], typed_name: str) -> None:
     """A person says yes to these, and takes back the yes to any other of this destination."""
-    connection.execute(delete(pair).where(pair.c.destination == destination, pair.c.decision == "confirmed"))
-    _decide(connection, destination, "confirmed", pairs, typed_name)
+    before = (pair.c.destination == destination) & (pair.c.decision == "confirmed")
+    news = [news_of("pair taken back", dict(row)) for row in connection.execute(select(pair).where(before)).mappings()]
+    connection.execute(delete(pair).where(before))
+    store.record(connection, *news, *_decide(connection, destination, "confirmed", pairs, typed_name))
 
 
 def fingerprint(pairs: Iterable[Pair]) -> str:
@@ -64,22 +68,39 @@ def taken(store: Store, model: str, dest_ids: Sequence[int]) -> set[int]:
     return found
 
 
-def keep(connection: Connection, fields: Iterable[tuple[str, str, Sequence[str]]]) -> None:
-    """(route, key_ref, names) of records about to be adopted: these fields stay the CRM's own."""
+def keep(connection: Connection, fields: Iterable[tuple[str, str, Sequence[str]]]) -> list[News]:
+    """(route, key_ref, names) of records about to be adopted: these fields stay the CRM's own.
+
+    Returns what the caller has to record.
+    """
+    news: list[News] = []
     for route, key_ref, names in fields:
-        connection.execute(delete(kept).where(kept.c.route == route, kept.c.key_ref == key_ref))
+        news += _drop(connection, (kept.c.route == route) & (kept.c.key_ref == key_ref))
         if names:
             rows = [{"route": route, "key_ref": key_ref, "field": name} for name in names]
             connection.execute(insert(kept), rows)
+            news += [news_of("field kept", row) for row in rows]
+    return news
 
 
-def given_up(connection: Connection, written: Iterable[tuple[str, str, Iterable[str]]]) -> None:
-    """(route, key_ref, names) of records that were updated: what was written is the CRM's own no longer."""
+def given_up(connection: Connection, written: Iterable[tuple[str, str, Iterable[str]]]) -> list[News]:
+    """(route, key_ref, names) of records that were updated: what was written is the CRM's own no longer.
+
+    Returns what the caller has to record.
+    """
     if connection.execute(select(kept.c.route).limit(1)).first() is None:
-        return
+        return []
+    news: list[News] = []
     for route, key_ref, names in written:
-        same = (kept.c.route == route) & (kept.c.key_ref == key_ref) & kept.c.field.in_(list(names))
-        connection.execute(delete(kept).where(same))
+        news += _drop(connection, (kept.c.route == route) & (kept.c.key_ref == key_ref) & kept.c.field.in_(list(names)))
+    return news
+
+
+def _drop(connection: Connection, where: ColumnElement[bool]) -> list[News]:
+    rows = connection.execute(select(kept).where(where)).mappings().all()
+    if rows:
+        connection.execute(delete(kept).where(where))
+    return [news_of("field given up", dict(row)) for row in rows]
 
 
 def kept_fields(store: Store, route: str) -> dict[str, set[str]]:
@@ -109,7 +130,7 @@ def _decided(store: Store, destination: str, decision: str, route: str) -> list[
 
 def _decide(
     connection: Connection, destination: str, decision: str, pairs: Iterable[Pair], typed_name: str
-) -> None:  # fmt: skip
+) -> list[News]:  # fmt: skip
     rows = [
         {
             "destination": destination, "route": route, "key_ref": key_ref, "dest_id": dest_id, "decision": decision,
@@ -122,3 +143,4 @@ def _decide(
         connection.execute(delete(pair).where(*same))
     if rows:
         connection.execute(insert(pair), rows)
+    return [news_of("pair decided", row) for row in rows]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import extract, window, window_change, window_step
 from flit_pipeline.ledger.windows import LOADING, Window, window_of
@@ -76,6 +77,7 @@ def begin(store: Store, seen: Chain, starts: str, ends: str, spec_hash: str) -> 
             return None
         result = connection.execute(insert(window).values(values))
         identity = int(result.inserted_primary_key[0])  # type: ignore[index]
+        store.record(connection, row_news(connection, "window opened", identity))
     return Window(identity, "delta", "open", full.as_of, spec_hash, starts, ends)
 
 
@@ -85,6 +87,7 @@ def reopen(store: Store, identity: int) -> None:
         connection.execute(update(window).where(window.c.id == identity).values(state="open", closed=None))
         for table in (extract, window_step, window_change):
             connection.execute(delete(table).where(table.c.window == identity))
+        store.record(connection, row_news(connection, "window reopened", identity))
 
 
 def steps(store: Store, identity: int) -> set[str]:

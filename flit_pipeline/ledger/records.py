@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_, update
 
+from flit_pipeline.ledger import digests
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import intent, record
 
@@ -85,17 +86,21 @@ def count(store: Store, model: str) -> int:
         return int(connection.execute(select(func.count()).where(record.c.model == model)).scalar_one())
 
 
-def keep(connection: Connection, route: str, key_ref: str, sent_hash: str, window: int) -> None:
+def keep(connection: Connection, store: Store, route: str, key_ref: str, sent_hash: str, window: int) -> None:
     """A user's edit was kept. ``sent_hash``: of what was last sent, so that the next load asks about the edit again."""
     same = (record.c.route == route) & (record.c.key_ref == key_ref)
     connection.execute(update(record).where(same).values(outcome="conflict_kept", window=window, sent_hash=sent_hash))
+    store.record(connection, digests.record_news(connection, digests.KEPT, route, key_ref))
 
 
-def touch(connection: Connection, route: str, key_refs: Iterable[str], window: int) -> None:
+def touch(connection: Connection, store: Store, route: str, key_refs: Iterable[str], window: int) -> None:
     """These records are kept as they are in a window, for a user has deleted, merged or edited them."""
+    news = []
     for ref in key_refs:
         one = (record.c.route == route) & (record.c.key_ref == ref)
-        connection.execute(update(record).where(one).values(outcome="conflict_kept", window=window))
+        if connection.execute(update(record).where(one).values(outcome="conflict_kept", window=window)).rowcount:
+            news.append(digests.record_news(connection, digests.KEPT, route, ref))
+    store.record(connection, *news)
 
 
 def refs(store: Store, route: str) -> set[str]:
@@ -135,3 +140,4 @@ def same(store: Store, route: str, key_ref: str, sent_hash: str) -> None:
     where = (record.c.route == route) & (record.c.key_ref == key_ref)
     with store.write() as connection:
         connection.execute(update(record).where(where).values(sent_hash=sent_hash))
+        store.record(connection, digests.record_news(connection, digests.SAME, route, key_ref))

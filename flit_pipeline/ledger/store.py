@@ -15,7 +15,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
 from flit_pipeline.errors import IdentityMismatch, SettingsError
-from flit_pipeline.ledger import tables
+from flit_pipeline.ledger import digests, tables
+from flit_pipeline.ledger.anchor import HOME, Anchor, AnchorFile
+from flit_pipeline.ledger.chain import HEAD, RENEWED, Chain, Head, News
 from flit_pipeline.privacy import Vault
 
 VERSION = "3"
@@ -27,11 +29,14 @@ class Store:
 
     ``namespace``: PostgreSQL schema that holds the tables, so that several migrations share a database; a file needs
     none. Raises SettingsError for a database that cannot be opened, IdentityMismatch for one that was made with another
-    key or by a newer version.
+    key or by a newer version, or where ``anchor`` names another ledger.
+
+    ``chain``: its audit chain; ``anchor``: where the head of that is kept, None for nowhere.
     """
 
-    def __init__(self, url: str, vault: Vault, namespace: str) -> None:
-        self.vault = vault
+    def __init__(self, url: str, vault: Vault, namespace: str, anchor: AnchorFile | None = None) -> None:
+        self.vault, self.anchor, self._compared = vault, anchor, False
+        anchored = anchor.read() if anchor else None
         try:
             self.engine = _engine(url, namespace)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):  # their text quotes the URL
@@ -46,11 +51,16 @@ class Store:
             tables.metadata.create_all(connection)
             known = {row.name: row.value for row in connection.execute(select(tables.meta))}
             if not known:
+                if anchored:
+                    raise _another(anchored)
                 fresh = {"uuid": str(uuid.uuid4()), "version": VERSION, "key": vault.ref(CHECK_TEXT)}
                 connection.execute(insert(tables.meta), [{"name": n, "value": v} for n, v in fresh.items()])
                 known = fresh
+                self._made(connection, known["uuid"])
             if known["version"] in ("1", "2") and known["key"] == vault.ref(CHECK_TEXT):
                 known["version"] = _taken_over(connection, known["version"])
+                self._made(connection, known["uuid"])
+            head = connection.info.pop(HEAD, None)
         if known["version"] != VERSION:
             raise IdentityMismatch(
                 f"a ledger of version {known['version']} was opened; this program writes version {VERSION}",
@@ -61,13 +71,62 @@ class Store:
                 "the ledger was opened with another FLIT_KEY than the one that made it",
                 remedy="set the FLIT_KEY this FLIT_HOME was made with",
             )
-        self.uuid = known["uuid"]
+        self.uuid, self.chain = known["uuid"], Chain(vault, known["uuid"])
+        if anchored and anchored.ledger != self.uuid:
+            raise _another(anchored)
+        self._write_anchor(head)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One durable transaction: on return from the block it stands on disk."""
-        with _border("the ledger was written"), self.engine.begin() as connection:
-            yield connection
+        """One durable transaction: on return from the block it stands on disk, and the anchor behind it.
+
+        Raises IdentityMismatch where the ledger is older than its anchor.
+        """
+        if not self._compared:
+            self._compare()
+        with _border("the ledger was written"):
+            with self.engine.begin() as connection:
+                connection.info.pop(HEAD, None)
+                yield connection
+                head = connection.info.pop(HEAD, None)
+            self._write_anchor(head)
+
+    def record(self, connection: Connection, *news: News) -> None:
+        """Add to the audit chain, as the last thing in a transaction of ``write``."""
+        self.chain.add(connection, now(), news)
+
+    def stands_on(self, anchored: Anchor, place: str) -> None:
+        """Raises IdentityMismatch where the chain does not reach the head that was anchored in a place."""
+        with self.read() as connection:
+            found = connection.execute(select(tables.audit.c.mac).where(tables.audit.c.seq == anchored.head.seq))
+            mac = found.scalar()
+        if anchored.ledger != self.uuid or mac != anchored.head.mac:
+            raise IdentityMismatch(
+                f"the ledger was about to be written and is older than what it anchored in {place} (entry "
+                f"{anchored.head.seq} of its audit chain is missing or another one)",
+                remedy="put the newest ledger back; with an older one records would be written twice. "
+                "`flit-pipeline audit verify` names what differs",
+            )
+
+    def _compare(self) -> None:
+        """The chain against its anchor, once; a file that is gone is made again, and the chain says so."""
+        anchored = self.anchor.read() if self.anchor else None
+        if anchored:
+            self.stands_on(anchored, HOME)
+        elif self.anchor:
+            with _border("the ledger was written"), self.engine.begin() as connection:
+                if self.chain.head(connection).seq > len(digests.MADE):
+                    self.record(connection, News(RENEWED, "anchor"))
+        self._compared = True
+
+    def _made(self, connection: Connection, identity: str) -> None:
+        """The first entries: what tells this ledger from any other, and all that stood before there was a chain."""
+        first = [digests.row_news(connection, "ledger made", name) for name in digests.MADE]
+        Chain(self.vault, identity).add(connection, now(), [*first, *digests.standing(connection)])
+
+    def _write_anchor(self, head: Head | None) -> None:
+        if head and self.anchor:
+            self.anchor.write(Anchor(self.uuid, head))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -80,6 +139,15 @@ class Store:
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+
+
+def _another(anchored: Anchor) -> IdentityMismatch:
+    return IdentityMismatch(
+        f"the anchor of this FLIT_HOME belongs to ledger {anchored.ledger}, and that is not the one here: it was "
+        "deleted, or another one was copied over it",
+        remedy="put the ledger back from its newest backup; to begin anew on purpose take audit.head out of the "
+        "migration's folder, for good: what was written cannot be undone without its ledger",
+    )
 
 
 def _taken_over(connection: Connection, version: str) -> str:

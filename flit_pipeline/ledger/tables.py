@@ -151,6 +151,17 @@ schema_object = Table(
     Column("state", String(8), nullable=False),  # planned | created
 )  # fmt: skip
 
+audit = Table(
+    "audit", metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # from 1, without gaps
+    Column("at", String(32), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("subject", Text, nullable=False),  # uuid of a batch, key of a row, identity of a destination
+    Column("digest", String(64), nullable=False),
+    Column("mac", String(64), nullable=False),  # of this entry and the one before it
+)  # fmt: skip
+Index("audit_by_subject", audit.c.subject)
+
 approval = Table(
     "approval", metadata,
     Column("id", Integer, primary_key=True),
@@ -160,7 +171,7 @@ approval = Table(
     Column("parts", Text, nullable=False),  # JSON: place in the spec -> hash, so that a refusal names what changed
     Column("schema_print", String(64), nullable=False),
     Column("fields", Text, nullable=False),  # JSON: model.field -> its facts, as after the schema plan
-    Column("sample_run", String(36)),  # the sample that was accepted, once there is a sample stage
+    Column("sample_run", String(36)),  # full: the sample that was accepted, or that it was given without one
     Column("diff_hash", String(64)),  # of that sample's diff
     Column("typed_name", Text, nullable=False),
     Column("os_user", Text, nullable=False),
@@ -198,4 +209,17 @@ kept = Table(
     Column("route", String(200), primary_key=True),
     Column("key_ref", String(24), primary_key=True),
     Column("field", String(80), primary_key=True),
+)  # fmt: skip
+sample = Table(
+    "sample", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run", String(36), nullable=False, unique=True),
+    Column("spec_hash", String(64), nullable=False),
+    Column("destination", String(200), nullable=False),
+    Column("parts", Text, nullable=False),  # as in approval, as it was when the sample was finished
+    Column("schema_print", String(64), nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("diff_hash", String(64), nullable=False),
+    Column("lines", Text, nullable=False),  # JSON: what a person is shown before accepting it; no values
+    Column("at", String(32), nullable=False),
 )  # fmt: skip

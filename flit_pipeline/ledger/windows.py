@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from flit_pipeline.errors import RunAgain
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store, now
 from flit_pipeline.ledger.tables import extract, window
 
@@ -58,10 +59,15 @@ def latest(store: Store, kind: str) -> Window | None:
 
 
 def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> Window:
-    """The open window of a kind (a killed run goes on in it), or a new one that begins now."""
+    """The open window of a kind (a killed run goes on in it), or a new one that begins now.
+
+    One that a newer window to be loaded has overtaken is closed: mapping and loading no longer work in it.
+    """
     found = latest(store, kind)
     if found is not None and found.state == "open":
-        return found
+        if kind not in LOADING or current(store).id == found.id:
+            return found
+        close_window(store, found.id)
     return open_window(store, kind, clock(), spec_hash)
 
 
@@ -71,12 +77,18 @@ LOADING = ("full", "sample", "delta")
 
 def current(store: Store) -> Window:
     """The window that mapping and loading work in: the newest of a loading kind. Raises RunAgain when there is none."""
+    found = newest(store)
+    if found is None:
+        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
+    return found
+
+
+def newest(store: Store) -> Window | None:
+    """The same, None where nothing was read to be loaded yet."""
     query = select(window).where(window.c.kind.in_(LOADING)).order_by(window.c.id.desc()).limit(1)
     with store.read() as connection:
         row = connection.execute(query).first()
-    if row is None:
-        raise RunAgain("no source object was read yet", remedy="run `full`, or materialise the source assets first")
-    return window_of(row)
+    return window_of(row) if row is not None else None
 
 
 def first(store: Store) -> str:
@@ -91,6 +103,7 @@ def open_window(store: Store, kind: str, as_of: str, spec_hash: str) -> Window:
         values = {"kind": kind, "state": "open", "as_of": as_of, "spec_hash": spec_hash, "opened": now()}
         result = connection.execute(insert(window).values(values))
         identity = int(result.inserted_primary_key[0])  # type: ignore[index]
+        store.record(connection, row_news(connection, "window opened", identity))
     return Window(identity, kind, "open", as_of, spec_hash)
 
 
@@ -98,6 +111,7 @@ def close_window(store: Store, identity: int) -> None:
     """The window is done: read, loaded and accounted for."""
     with store.write() as connection:
         connection.execute(update(window).where(window.c.id == identity).values(state="closed", closed=now()))
+        store.record(connection, row_news(connection, "window closed", identity))
 
 
 def cursor(store: Store, identity: int, name: str) -> Cursor | None:

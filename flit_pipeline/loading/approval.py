@@ -4,8 +4,6 @@ What belongs here: what is confirmed, whether it still holds, and the lines that
 asking the person (cli.py), keeping the answer (ledger/approvals.py).
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,22 +12,27 @@ from sqlalchemy import Connection
 
 from flit_pipeline.destinations.base import INSTALLED, Destination, Fact
 from flit_pipeline.errors import NotApproved, PreflightFailed, SettingsError
-from flit_pipeline.ledger import approvals
+from flit_pipeline.ledger import approvals, samples, windows
 from flit_pipeline.ledger.approvals import Accepted, Approval
 from flit_pipeline.ledger.pairs import Pair, confirm, confirmed, fingerprint
+from flit_pipeline.ledger.samples import Finished
+from flit_pipeline.ledger.windows import Window
 from flit_pipeline.loading import matching
-from flit_pipeline.loading.apps import present
-from flit_pipeline.specs.parts import differences, parts
+from flit_pipeline.present import as_now, present_apps
+from flit_pipeline.specs.parts import differences
 from flit_pipeline.workspace import Workspace
 
 SCOPES = ("schema", "sample", "full")
 COVERS = {
     "schema": "`run prepare`: the schema plan below",
-    "sample": "`run sample`: the map, tried on a few records (a stage of a later release)",
+    "sample": "`run sample`: the map, tried on a few records",
     "full": "`run full` and every later load of this map",
 }
 NEEDS = {"sample": "schema", "full": "schema"}
-"""What must hold before a scope can be approved. Once there is a sample stage, ``full`` needs a sample and its diff."""
+"""What must hold before a scope can be approved. ``full`` needs a finished sample as well, whose diff it accepts."""
+
+WITHOUT_SAMPLE = "without a sample"
+"""Stands for the sample where a person said that none was needed."""
 
 PAIRS = "pairs"
 """What is accepted besides the map: the hash of the pairs of records to adopt."""
@@ -48,12 +51,13 @@ class Proposal:
     pairs: list[Pair] = field(default_factory=list)
 
 
-def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
+def propose(work: Workspace, destination: Destination, scope: str, *, without_sample: bool = False) -> Proposal:
     """Look at the spec and the live destination as they are now. Writes nothing.
 
-    Raises PreflightFailed for what could not be loaded anyway, NotApproved where an earlier approval is missing.
+    ``without_sample``: a person says that the full load needs none; it is kept and shown. Raises PreflightFailed for
+    what could not be loaded anyway, NotApproved where an earlier approval or the sample is missing.
     """
-    here = present(destination, work.migration)
+    here = present_apps(destination, work.migration)
     migration = work.migration.for_destination(here)
     problems = destination.preflight(migration)
     if problems:
@@ -63,10 +67,12 @@ def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
         )  # fmt: skip
     if scope in NEEDS:
         require(work, destination, NEEDS[scope])
-    accepted = _present(work, destination)
+    accepted = as_now(work, destination)
     pairs_now = matching.proposed(work, destination) if scope == "full" else []
+    tried: list[str] = []
     if scope == "full":
         accepted = replace(accepted, besides={PAIRS: fingerprint(pairs_now)})
+        accepted, tried = _with_sample(work, accepted, without_sample)
     lines = [f"approval for {scope}, covers {COVERS[scope]}", f"destination: {accepted.destination}"]
     lines.append(f"spec: {accepted.spec_hash[:12]}")
     lines += migration.decisions(here)
@@ -78,7 +84,7 @@ def propose(work: Workspace, destination: Destination, scope: str) -> Proposal:
     plan = destination.plan(migration)
     lines += [f"to prepare: {line}" for line in plan.lines] or ["to prepare: nothing, the schema stands"]
     lines += matching.summary(work) if scope in ("sample", "full") else []
-    return Proposal(scope, accepted, lines, pairs_now)
+    return Proposal(scope, accepted, lines + tried, pairs_now)
 
 
 def accept(work: Workspace, proposal: Proposal, *, by: str, os_user: str) -> Approval:
@@ -89,20 +95,20 @@ def accept(work: Workspace, proposal: Proposal, *, by: str, os_user: str) -> App
 
     def also(connection: Connection) -> None:
         if proposal.scope == "full":
-            confirm(connection, proposal.accepted.destination, proposal.pairs, name)
+            confirm(connection, work.store, proposal.accepted.destination, proposal.pairs, name)
 
     return approvals.add(work.store, proposal.scope, proposal.accepted, name, os_user, also)
 
 
 def require(work: Workspace, destination: Destination, scope: str) -> Approval:
     """The valid approval of a scope. Raises NotApproved with every change since it was given."""
-    name, now = work.migration.name, _present(work, destination)
+    name, now = work.migration.name, as_now(work, destination)
     found = approvals.newest(work.store, scope, now.destination)
     attempted = f"{name} was about to go on and needs an approval for {scope}"
     command = f"`flit-pipeline approve {name} --for {scope} --by NAME`"
     if found is None:
         raise NotApproved(f"{attempted}; nobody has given it", [], remedy=f"read what {command} prints, and confirm it")
-    changes = list(changed(found.accepted, now))
+    changes = list(changed(found.accepted, now)) + (_sample_changes(work, found) if scope == "full" else [])
     if scope == "full" and PAIRS in found.accepted.besides and found.accepted.destination == now.destination:
         changes += _other_pairs(work, found.accepted)
     if changes:
@@ -119,6 +125,57 @@ def _other_pairs(work: Workspace, then: Accepted) -> Iterator[str]:
     """New pairs wait until the next approval; one that was struck since takes the old one back."""
     if fingerprint(confirmed(work.store, then.destination)) != then.besides[PAIRS]:
         yield "pairs of records to adopt were struck since"
+
+
+def require_load(work: Workspace, destination: Destination) -> Window:
+    """The window that is loaded now, with a valid approval for what is loaded in it: a sample, or everything.
+
+    Raises NotApproved, RunAgain before anything was read.
+    """
+    window = windows.newest(work.store)
+    require(work, destination, "sample" if window is not None and window.kind == "sample" else "full")
+    return windows.current(work.store)
+
+
+def _with_sample(work: Workspace, now: Accepted, without: bool) -> tuple[Accepted, list[str]]:
+    """What is accepted with the sample whose diff it is, and the lines that show it."""
+    name = work.migration.name
+    if without:
+        return replace(now, sample_run=WITHOUT_SAMPLE), [f"sample: none; approved {WITHOUT_SAMPLE}, as was asked for"]
+    attempted = f"{name} was to be approved for full, which accepts the diff of a sample"
+    steps = f"`approve {name} --for sample --by NAME`, then `run sample {name}`"
+    found = samples.newest(work.store, spec_hash=now.spec_hash) or samples.newest(work.store)
+    if found is None:
+        raise NotApproved(
+            f"{attempted}; none was finished", [],
+            remedy=f"{steps}; a practice that needs none says so with --without-sample",
+        )  # fmt: skip
+    if unlike := list(changed(replace(found.accepted, destination=now.destination), now)):
+        where = "" if found.accepted.destination == now.destination else f" in {found.accepted.destination}"
+        raise NotApproved(
+            f"{attempted}; the one of {found.at}{where} tried something else", unlike[:LINES],
+            remedy=f"take the differences back, or {steps}",
+        )  # fmt: skip
+    lines = [f"sample: {found.run} of {found.at} in {found.accepted.destination}"]
+    accepted = replace(now, sample_run=found.run, diff_hash=found.diff_hash)
+    return accepted, [*lines, *(f"sample: {line}" for line in found.lines)]
+
+
+def _sample_changes(work: Workspace, found: Approval) -> list[str]:
+    """Why the sample that was accepted counts no longer."""
+    run = found.accepted.sample_run
+    if run == WITHOUT_SAMPLE:
+        return []
+    if run is None:
+        return ["it accepts the diff of no sample"]
+    newest = samples.newest(work.store, spec_hash=found.accepted.spec_hash)
+    if newest is None:
+        return [f"the sample {run} that it accepts is not in the ledger"]
+    return [] if newest.diff_hash == found.accepted.diff_hash else [_other_diff(run, newest)]
+
+
+def _other_diff(run: str, newest: Finished) -> str:
+    return f"it accepts the sample {run}; the newer one of {newest.at}, {newest.run}, has another diff"
 
 
 def changed(then: Accepted, now: Accepted) -> Iterator[str]:
@@ -144,6 +201,7 @@ def state(work: Workspace) -> list[dict[str, object]]:
         {
             "scope": one.scope, "at": one.at, "by": one.typed_name, "spec": one.accepted.spec_hash[:12],
             "destination": one.accepted.destination, "spec_unchanged": one.accepted.spec_hash == current,
+            "sample": one.accepted.sample_run,
         }
         for one in approvals.listed(work.store, SCOPES)
     ]  # fmt: skip
@@ -157,16 +215,6 @@ def _apps(then: Accepted, now: Accepted) -> Iterator[str]:
             yield f"{name} is installed now and was not: routes that need it would be loaded"
         elif was and is_ is False:
             yield f"{name} was installed and is no longer: routes that need it would not be loaded"
-
-
-def _present(work: Workspace, destination: Destination) -> Accepted:
-    migration = work.migration
-    fields = destination.fingerprints(migration.for_destination(present(destination, migration)))
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return Accepted(
-        work.migration.canonical_hash(), parts(work.migration), destination.identity(),
-        hashlib.sha256(text.encode()).hexdigest(), fields,
-    )  # fmt: skip
 
 
 def _field_changes(name: str, then: Fact, now: Fact) -> Iterator[str]:

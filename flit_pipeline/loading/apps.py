@@ -10,17 +10,13 @@ from sqlalchemy import delete, insert, select
 
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import meta
-from flit_pipeline.specs.migration import Migration
+from flit_pipeline.present import present_apps
 from flit_pipeline.workspace import Workspace
 
 PRESENT = "present"
-
-
-def present(destination: Destination, migration: Migration) -> set[str]:
-    """Those of the migration's requirements that the live destination has; it is not asked where there are none."""
-    return destination.present(migration.requirements) if migration.requirements else set()
 
 
 def kept(store: Store) -> list[str]:
@@ -35,11 +31,12 @@ def keep(store: Store, found: set[str]) -> None:
     with store.write() as connection:
         connection.execute(delete(meta).where(meta.c.name == PRESENT))
         connection.execute(insert(meta).values(name=PRESENT, value=json.dumps(sorted(found))))
+        store.record(connection, row_news(connection, "apps found", PRESENT))
 
 
 def require_same(work: Workspace, destination: Destination) -> None:
     """Raises PreflightFailed where the destination has other apps than `prepare` found."""
-    here, then = present(destination, work.migration), set(kept(work.store))
+    here, then = present_apps(destination, work.migration), set(kept(work.store))
     needed = set(work.migration.requirements)
     lines = [f"{name} is installed, and was not at `prepare`" for name in sorted(here - then)]
     lines += [f"{name} was installed at `prepare`, and is no longer" for name in sorted((then & needed) - here)]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flit_pipeline.comparison import Merged, merge
+from flit_pipeline.comparison import left_alone, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import pairs, records, refused
@@ -209,8 +209,8 @@ class Loader:
                 if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
                     merged.values[name] = value
             state = self._states.get(row["route"])
-            if state and not merged.gone and now[known.dest_id][state.field] != state.to:
-                merged = Merged(conflicts=[*merged.values, *merged.conflicts])
+            if state and not merged.gone:
+                merged = left_alone(merged, now[known.dest_id][state.field], state.to)
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
@@ -227,8 +227,7 @@ class Loader:
             intent = Intent(
                 row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
             )
-            wire = destination.changes(model, merged.values, merged.before)
-            items.append(Item(intent, Command(row["key"], wire, known.dest_id), parent))
+            items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
         return items
 
     def _hanging_on_lost(self, image: Mapping[str, Any]) -> list[str]:
@@ -263,7 +262,7 @@ class Loader:
         ]  # fmt: skip
         with self._store.write() as connection:
             refused.put(connection, self._store, self._window, held)
-            records.keep(connection, route, row["key_ref"], known.sent_hash, self._window)
+            records.keep(connection, self._store, route, row["key_ref"], known.sent_hash, self._window)
         self.counts[route].conflict_kept += 1
 
     def _held(self, row: Row, image: dict[str, Any], rule: str) -> Refusal:

@@ -38,7 +38,7 @@ def find_missing(work: Workspace, destination: Destination, window: Window, mode
         with work.store.write() as connection:
             refused.release(connection, STAGE, route.name, listed.keys() - gone.keys())
             refused.put(connection, work.store, window.id, found)
-            records.touch(connection, route.name, gone, window.id)
+            records.touch(connection, work.store, route.name, gone, window.id)
         counts[route.name] = len(gone)
     return counts
 

@@ -6,9 +6,11 @@ from sqlalchemy import delete, insert, select
 
 from flit_pipeline.destinations.base import SchemaPlan
 from flit_pipeline.errors import PreflightFailed
+from flit_pipeline.ledger.digests import row_news
 from flit_pipeline.ledger.tables import schema_object
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.stage import Writable, writing
+from flit_pipeline.present import present_apps
 from flit_pipeline.workspace import Workspace
 
 
@@ -36,7 +38,7 @@ def prepare(work: Workspace, destination: Writable) -> Prepared:
 
     Raises PreflightFailed, NotApproved.
     """
-    found = apps.present(destination, work.migration)
+    found = present_apps(destination, work.migration)
     work = replace(work, migration=work.migration.for_destination(found))
     preflight(work, destination)
     approval.require(work, destination, "schema")
@@ -67,3 +69,5 @@ def _note(work: Workspace, pairs: list[tuple[str, str]], state: str) -> None:
                 delete(schema_object).where(schema_object.c.model == model, schema_object.c.name == name)
             )
         connection.execute(insert(schema_object), [{"model": m, "name": n, "state": state} for m, n in pairs])
+        news = (row_news(connection, f"schema {state}", *pair) for pair in dict.fromkeys(pairs))
+        work.store.record(connection, *news)

@@ -4,6 +4,7 @@ A batch leaves this file confirmed, or void with its rows bisected down to the o
 ever repeated: what is sent again is a new batch under a new fence, after the old one was proved void.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,7 +42,7 @@ class _Flight:
     uuid: str
     fence: int
     items: Sequence[Item]
-    future: "Future[list[Written]]"
+    future: "Future[tuple[list[Written], int]]"
 
 
 @dataclass
@@ -85,7 +86,8 @@ class Sender:
         routes = " ".join(sorted({intent.route for intent in intents}))
         uuid = batches.begin(self.store, self.window, self.model, routes, free[0], intents)
         commands = [item.command for item in items]
-        future = self._thread.submit(self.destination.send, self.model, free[0], commands, self._read_back(items))
+        send = partial(self.destination.send, self.model, free[0], commands, self._read_back(items))
+        future = self._thread.submit(_timed, send)
         self.sent += 1
         return _Flight(uuid, free[0], items, future)
 
@@ -97,7 +99,8 @@ class Sender:
         for attempt in range(1, RESENDS + 1):
             refusal: DestinationRefused | None = None
             try:
-                batches.confirm(self.store, flight.uuid, flight.future.result(), "reply")
+                written, millis = flight.future.result()
+                batches.confirm(self.store, flight.uuid, written, "reply", millis=millis)
                 return
             except OutcomeUnknown:
                 pass
@@ -141,6 +144,12 @@ class Sender:
         with self.store.write() as connection:
             refused.put(connection, self.store, self.window, [held])
         self.refusals.append(intent)
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, int]:
+    """What a call gives, and the milliseconds until its reply was there."""
+    began = time.monotonic()
+    return call(), round((time.monotonic() - began) * 1000)
 
 
 def settle(store: Store, destination: Destination) -> dict[str, int]:

@@ -1,22 +1,24 @@
 """Loading one destination model, with everything around it: lease, verdicts of killed runs, second pass, sweep."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Protocol
 
+from flit_pipeline import selection
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import PreflightFailed
-from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.adoption import Adoption
+from flit_pipeline.loading.anchored import anchored
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.matching import adoption_of
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.resolve import Resolver
 from flit_pipeline.results import LoadCounts
+from flit_pipeline.selection import Selection
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
@@ -24,6 +26,10 @@ from flit_pipeline.workspace import Workspace
 
 class LeaseLike(Protocol):
     """The destination's lease."""
+
+    @property
+    def owned(self) -> bool:
+        """False once the destination was given back whole."""
 
     def claim(self, foreign_keys: int) -> None:
         """Bind the destination to the ledger."""
@@ -36,6 +42,12 @@ class LeaseLike(Protocol):
 
     def release(self) -> None:
         """Give it back."""
+
+    def anchored(self) -> str | None:
+        """The head of the audit chain as it was last left there."""
+
+    def anchor(self, text: str) -> None:
+        """Leave it there."""
 
 
 class Writable(Destination, Protocol):
@@ -57,7 +69,8 @@ def writing(work: Workspace, destination: Writable) -> Iterator[dict[str, int]]:
     destination.lease.claim(known)
     destination.lease.take()
     try:
-        yield settle(work.store, destination)
+        with anchored(work, destination):
+            yield settle(work.store, destination)
     finally:
         destination.lease.release()
 
@@ -66,16 +79,16 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     """Load all routes of a model in lineage order, then once more those with refs into their own cycle.
 
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
-    load together, in the order of their ``order`` columns. Raises NotApproved before anything is
-    written, whoever called; PreflightFailed where the destination has other apps than it was prepared for. A model all
-    of whose routes depend on an app that is missing gets nothing.
+    load together, in the order of their ``order`` columns. In a sample's window only what was chosen is loaded. Raises
+    NotApproved before anything is written, whoever called; PreflightFailed where the destination has other apps than it
+    was prepared for. A model all of whose routes depend on an app that is missing gets nothing.
     """
-    approval.require(work, destination, "full")
+    window = approval.require_load(work, destination)
     apps.require_same(work, destination)
     routes = list(work.migration.routes_of(model))
     if not routes:
         return []
-    window = windows.current(work.store)
+    chosen = selection.of_window(work, window)
     plan = destination.plan(work.migration)
     if not plan.stands:
         raise PreflightFailed(
@@ -98,7 +111,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
                     work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
                     files, adoptions,
                 )  # fmt: skip
-                counts = loader.load(_rows(work, stream), last=last)
+                counts = loader.load(_rows(work, stream, chosen), last=last)
                 if not last:
                     results += counts
             sweep(work.store, destination)
@@ -106,12 +119,14 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     return results
 
 
-def _rows(work: Workspace, stream: Sequence[BoundRoute]) -> Iterator[Row]:
-    """Rows of the routes, each in its own order, merged by their places."""
-    return heapq.merge(*(_rows_of(work, route.name) for route in stream), key=itemgetter("place"))
+def _rows(work: Workspace, stream: Sequence[BoundRoute], chosen: Selection | None = None) -> Iterator[Row]:
+    """Rows of the routes, each in its own order, merged by their places; of the ``chosen`` where some are."""
+    parts = (_rows_of(work, one.name, None if chosen is None else chosen.get(one.name, frozenset())) for one in stream)
+    return heapq.merge(*parts, key=itemgetter("place"))
 
 
-def _rows_of(work: Workspace, route: str) -> Iterator[Row]:
+def _rows_of(work: Workspace, route: str, chosen: Collection[str] | None) -> Iterator[Row]:
     for batch in work.staging.batches("mapped", route, rows=work.migration.file.batch_size):
         for row in batch.to_pylist():
-            yield {**row, "route": route}
+            if chosen is None or row["key_ref"] in chosen:
+                yield {**row, "route": route}

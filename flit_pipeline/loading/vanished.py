@@ -25,7 +25,7 @@ from flit_pipeline.results import Command
 from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
 
-STAGE, SWITCH = "vanished", "active"
+STAGE, SWITCH = "no_row", "active"
 REMEDIES = {
     "row_vanished_kept": "its row is gone from the source; keep the record, or remove it in the CRM by hand",
     "row_vanished_archived": "its row is gone from the source; it comes back when the row does",

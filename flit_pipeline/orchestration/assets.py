@@ -17,6 +17,8 @@ from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.checks import reconciliation_checks, reconciliation_specs, source_checks, source_specs
 from flit_pipeline.orchestration.matches import matches_of
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import STAGE_TAG, key, opened, placed
+from flit_pipeline.orchestration.sample import sample_report, selected
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.profile import profile
 from flit_pipeline.pipeline.source import read_object
@@ -27,13 +29,7 @@ from flit_pipeline.reports.reconciliation import as_json
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.reconcile import reconcile
 
-STAGE_TAG = "flit/stage"
 APPROVAL = "approval"
-
-
-def key(migration: str, *parts: str) -> dg.AssetKey:
-    """Asset key of a part of a migration."""
-    return dg.AssetKey([migration, *(part.replace(".", "_") for part in parts)])
 
 
 def assets_of(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]:
@@ -43,7 +39,9 @@ def assets_of(opener: Opener, migration: Migration) -> list[dg.AssetsDefinition]
         *(_mapped(opener, migration, model) for model in migration.order_of_models),
         _approval(opener, migration),
         _schema(opener, migration),
+        selected(opener, migration),
         *(_loaded(opener, migration, model) for model in migration.order_of_models),
+        sample_report(opener, migration),
         _reconciliation(opener, migration),
         _inventory(opener, migration),
         matches_of(opener, migration, key(migration.name, "report", "matches"), _mapped_keys(migration)),
@@ -64,8 +62,9 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
         metadata={"dagster/column_schema": _columns(migration, name)},
     )  # fmt: skip
     def source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        kind = "inventory" if context.run.tags.get(STAGE_TAG) == "inventory" else "full"
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        stage = context.run.tags.get(STAGE_TAG)
+        kind = stage if stage in ("inventory", "sample") else "full"
+        with safely(context, opener.alive()), placed(opener, context).workspace(migration.name) as work:
             if kind == "inventory":
                 result = take_object(work, opener.reader, name)
             else:
@@ -88,7 +87,7 @@ def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         code_version=migration.canonical_hash()[:16],
     )  # fmt: skip
     def mapped(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        with safely(context, opener.alive()), placed(opener, context).workspace(migration.name) as work:
             routes = map_model(work, model)
             for counts in routes:
                 context.log.info(f"{counts.route}: {counts.records} records mapped")
@@ -107,16 +106,18 @@ def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         description="What a person has accepted with `flit-pipeline approve`: scopes, times, spec; names stay out",
     )  # fmt: skip
     def approval(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with (
-            safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-        ):
-            if context.run.tags.get(STAGE_TAG) in ("full", "delta", "fix_back"):
-                with opener.destination(work) as destination:
-                    require(work, destination, "full")
-            metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}
-            for one in state(work):
-                metadata |= {f"{one['scope']} at": one["at"], f"{one['scope']} spec": one["spec"]}
+        stage = context.run.tags.get(STAGE_TAG)
+        with safely(context, opener.alive()):
+            here = placed(opener, context)
+            with here.workspace(migration.name) as work:
+                if stage in ("sample", "full", "delta", "fix_back"):
+                    with here.destination(work) as destination:
+                        require(work, destination, "sample" if stage == "sample" else "full")
+                metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}
+                for one in state(work):
+                    metadata |= {f"{one['scope']} at": one["at"], f"{one['scope']} spec": one["spec"]}
+                    if one["sample"]:
+                        metadata[f"{one['scope']} sample"] = one["sample"]
             return dg.MaterializeResult(metadata=metadata)
 
     return approval
@@ -132,8 +133,7 @@ def _schema(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     def schema(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
             prepared = prepare(work, destination)
             context.log.info(f"schema: {len(prepared.plan.models)} models, {len(prepared.plan.fields)} fields created")
@@ -155,6 +155,7 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         deps=[
             key(migration.name, APPROVAL),
             key(migration.name, "mapped", model),
+            key(migration.name, "sample", "selection"),
             key(migration.name, destination_name, "schema"),
             *(key(migration.name, destination_name, other) for other in sorted(pointed)),
         ],
@@ -165,8 +166,7 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         has_files = any(route.files for route in migration.routes_of(model))
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
             opener.files(migration) if has_files else nullcontext() as files,
         ):
             results = load_model(work, destination, model, files)
@@ -195,11 +195,10 @@ def _reconciliation(opener: Opener, migration: Migration) -> dg.AssetsDefinition
     def reconciliation(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
             result = reconcile(work, destination)
-            path = opener.reports(migration.name) / "reconciliation.json"
+            path = placed(opener, context).reports(migration.name) / "reconciliation.json"
             path.write_text(as_json(result), encoding="utf-8")
             for line in [*result.accounting.rows, *result.accounting.records]:
                 context.log.info(str(line))

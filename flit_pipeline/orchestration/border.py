@@ -21,7 +21,7 @@ _held: dict[str, int] = {}
 @contextmanager
 def safely(context: dg.AssetExecutionContext, alive: Path) -> Iterator[None]:
     """Run a body; whatever it raises becomes a dagster Failure without values. Marks the run as alive."""
-    mark_alive(alive, context.run_id)
+    mark_alive(alive, context.run.run_id)
     failure: dg.Failure
     try:
         with only_run(alive, context.asset_key.path[0]):

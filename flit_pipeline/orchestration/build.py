@@ -5,12 +5,14 @@ from typing import Any
 import dagster as dg
 
 from flit_pipeline.errors import FlitError
-from flit_pipeline.orchestration.assets import APPROVAL, STAGE_TAG, assets_of, key
+from flit_pipeline.orchestration.assets import APPROVAL, assets_of
 from flit_pipeline.orchestration.delta import delta_assets_of, delta_keys
+from flit_pipeline.orchestration.handover import handover_asset
 from flit_pipeline.orchestration.launch import PROGRESS, progress_logger
 from flit_pipeline.orchestration.names import STAGES, job_name
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.orchestration.pickup import pickup_sensor
+from flit_pipeline.orchestration.place import STAGE_TAG, key
 from flit_pipeline.orchestration.proof import proof_assets
 from flit_pipeline.orchestration.rollback import rollback_asset
 from flit_pipeline.specs.migration import Migration
@@ -32,6 +34,7 @@ def build_definitions(opener: Opener) -> dg.Definitions:
             *delta_assets_of(opener, migration),
             *proof_assets(opener, migration),
             rollback_asset(opener, migration),
+            handover_asset(opener, migration),
         ]
         of_stage = {stage: _job(migration, stage) for stage in STAGES}
         jobs += of_stage.values()
@@ -51,13 +54,17 @@ def _job(migration: Migration, stage: str) -> Any:
         "inventory": [*sources, key(name, "report", "inventory")],
         "prepare": [approval, key(name, destination, "schema")],
         "match": [*sources, *mapped, key(name, "report", "matches")],
-        "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "dry_run": [*sources, *mapped, key(name, "report", "planned")],
+        "sample": [
+            approval, *sources, *mapped, key(name, "sample", "selection"), *loaded, key(name, "report", "sample"),
+        ],
+        "full": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "delta": [approval, *delta_keys(migration)],
         "reconcile": [key(name, "report", "reconciliation"), key(name, "report", "fidelity")],
         "fix_back": [approval, key(name, destination, "fix_back")],
+        "handover": [key(name, "report", "handover")],
         "rollback": [key(name, "report", "rollback")],
-    }[stage]
+    }[stage]  # fmt: skip
     return dg.define_asset_job(
         job_name(name, stage), selection=dg.AssetSelection.assets(*selection),
         tags={STAGE_TAG: stage, "flit/destination": destination}, description=f"{migration.file.title}: {stage}",

@@ -23,7 +23,7 @@ from flit_pipeline.orchestration.window_checks import told, window_checks, windo
 from flit_pipeline.pipeline.delta import map_delta, read_before, read_delta
 from flit_pipeline.pipeline.pickup import enter, standing
 from flit_pipeline.specs.migration import Migration
-from flit_pipeline.verification.window import prove_window
+from flit_pipeline.verification.window import close, prove_window
 
 DONE = {"window": "is done already; nothing was read or written"}
 COUNTS = ("mapped", "created", "updated", "unchanged", "conflict_kept", "quarantined", "batches")
@@ -170,8 +170,10 @@ def _report(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
                 return
             with opener.destination(work) as destination:
                 proof = prove_window(work, destination, window)
-            path.write_text(told(context.partition_key, window, work.migration, proof), encoding="utf-8")
+            path.write_text(told(context.partition_key, window, migration, proof), encoding="utf-8")
             checks = window_checks(asset_key, migration, proof)
+            if not proof.problems:
+                close(work, window)  # its report stands: nothing of it is left to do
             yield dg.MaterializeResult(
                 metadata={"report": dg.MetadataValue.path(str(path)), "problems": len(proof.problems)},
                 check_results=checks,

@@ -1,6 +1,9 @@
 """Names that assets, jobs and the command line share."""
 
-STAGES = ("inventory", "prepare", "match", "dry_run", "full", "delta", "reconcile", "fix_back", "rollback")
+STAGES = (
+    "inventory", "prepare", "match", "dry_run", "sample", "full", "delta", "reconcile", "fix_back", "handover",
+    "rollback",
+)  # fmt: skip
 """Stages in their order; each is a Dagster job of every migration."""
 
 

@@ -14,6 +14,17 @@ from flit_pipeline.workspace import Workspace
 class Opener(Protocol):
     """Opens workspaces, readers and destinations from the environment at the moment of the step."""
 
+    def at(self, place: str) -> "Opener":
+        """The same in another environment (``practice`` or ``sample``)."""
+
+    @property
+    def place(self) -> str:
+        """The environment that it opens."""
+
+    @property
+    def place_of_samples(self) -> str:
+        """The environment that samples go to."""
+
     def migrations(self) -> list[str]:
         """Names of the migrations there are."""
 

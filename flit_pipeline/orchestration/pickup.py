@@ -48,6 +48,8 @@ def choose_window(opener: Opener, instance: dg.DagsterInstance, migration: str, 
     with opener.workspace(migration) as work:
         if window is not None:
             key = again(work, window)
+        elif found := standing(work).open:
+            key = found[0]  # a source that is down holds no loading up
         else:
             with opener.reader(work.migration) as reader:
                 key = up_to(work, reader.clock())

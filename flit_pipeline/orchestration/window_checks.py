@@ -26,15 +26,16 @@ def _model_checks(migration: Migration) -> list[str]:
 
 
 def results(migration: Migration, proof: WindowProof) -> dict[str, tuple[bool, str]]:
-    """Check -> whether it passes, and the sentence."""
-    rows = dict(zip(migration.objects, proof.accounting.rows, strict=True))
-    records = dict(zip(migration.routes, proof.accounting.records, strict=True))
+    """Check -> whether it passes, and the sentence. What this destination does not get closes over nothing."""
+    rows = {one.name: one for one in [*proof.accounting.rows, *proof.moved]}
+    records = {one.name: one for one in proof.accounting.records}
     told: dict[str, tuple[bool, str]] = {}
-    for name, identity in rows.items():
-        moved = [one for one in proof.moved if one.name.startswith(f"{name} rows ")]
-        told[f"rows_of_{name}"] = _said([identity, *moved])
+    for name in migration.objects:
+        names = [f"{name} rows", f"{name} rows before", f"{name} rows now"]
+        told[f"rows_of_{name}"] = _said([rows[one] for one in names if one in rows])
     for check, model in zip(_model_checks(migration), migration.order_of_models, strict=True):
-        told[check] = _said([records[route.name] for route in migration.routes_of(model)])
+        names = [f"{route.name} records" for route in migration.routes_of(model)]
+        told[check] = _said([records[one] for one in names if one in records])
     text = "; ".join(proof.count_problems) or "; ".join(
         f"{route}: {there}" + (f", {gone} removed by users" if gone else "")
         for route, (_, gone, there) in proof.counts.items()

@@ -217,7 +217,7 @@ def _write_state(
     with work.staging.writing(schema, room, name) as writer:
         for file in range(cursor.files):
             table = work.staging.read("pages", name, str(cursor.reading), f"{file:06}")
-            table = table.take(sorted(chosen.get(file, [])))
+            table = table.take(pa.array(sorted(chosen.get(file, [])), pa.int64()))
             ids = [(text or "").strip() for text in table.column(thing.key).to_pylist()]
             table = table.append_column("_id", pa.array(ids, pa.string()))
             table = table.append_column("_row_ref", pa.array([work.row_ref(name, one) for one in ids], pa.string()))

@@ -76,34 +76,48 @@ def tell(work: Workspace, window: Window) -> None:
 
 def _heirs(work: Workspace) -> dict[tuple[str, str], str]:
     """(object, key of a row that is gone) -> key of the one row that everything which hung on it hangs on now."""
-    found: dict[tuple[str, str], set[str]] = {}
+    moved: dict[str, dict[str, set[str]]] = {}
     for name in work.migration.objects:
         for move in _moves(work, name):
-            found.setdefault((move["parent"], move["old"]), set()).add(move["new"])
-    lost = {parent: gone(work, parent) for parent, _ in found}
-    single = {place: next(iter(to)) for place, to in found.items() if len(to) == 1 and place[1] in lost[place[0]]}
-    for name in work.migration.objects if single else ():
-        for column, parent in _parents(work, name).items():
-            left = {key for owner, key in single if owner == parent}
-            if left and work.staging.exists("state", name):
-                for batch in work.staging.batches("state", name, columns=[column]):
-                    for key in left & set(batch.column(column).to_pylist()):
-                        single.pop((parent, key), None)  # something hangs on it still
+            moved.setdefault(move["parent"], {}).setdefault(move["old"], set()).add(move["new"])
     heirs = {}
-    for parent, key in single:
-        heir, seen = single[parent, key], {key}
-        while heir in lost[parent] and heir not in seen and (parent, heir) in single:  # merged, then merged again
-            seen.add(heir)
-            heir = single[parent, heir]
-        if heir not in lost[parent]:
-            heirs[parent, key] = heir
+    for parent, to in moved.items():
+        lost = gone(work, parent)
+        left = _named(work, parent, to.keys() & lost)
+        for key in (to.keys() & lost) - left:
+            last = _last(to, lost, key, set())
+            if len(last) == 1:
+                heirs[parent, key] = next(iter(last))
     return heirs
+
+
+def _last(to: Mapping[str, Set[str]], lost: Set[str], key: str, seen: set[str]) -> set[str]:
+    """Where what hung on a row has come to rest: a row that it was merged into may have been merged as well."""
+    seen.add(key)
+    found: set[str] = set()
+    for heir in to.get(key, ()):
+        if heir not in lost:
+            found.add(heir)
+        elif heir not in seen:
+            found |= _last(to, lost, heir, seen)
+    return found
+
+
+def _named(work: Workspace, parent: str, keys: Set[str]) -> set[str]:
+    """Those of the keys that some row of the current state still hangs on."""
+    found: set[str] = set()
+    for name in work.migration.objects if keys else ():
+        for column, owner in _parents(work, name).items():
+            if owner == parent and work.staging.exists("state", name):
+                for batch in work.staging.batches("state", name, columns=[column]):
+                    found |= keys & set(batch.column(column).to_pylist())
+    return found
 
 
 def _parents(work: Workspace, name: str) -> dict[str, str]:
     """Columns of an object that name a row of another: those called as its key."""
-    objects = {one: work.migration.source.objects[one] for one in work.migration.objects}
-    keys = {thing.key: one for one, thing in objects.items()}
+    objects = work.migration.source.objects
+    keys = {objects[one].key: one for one in work.migration.objects}
     return {column: keys[column] for column in objects[name].fields if keys.get(column, name) != name}
 
 

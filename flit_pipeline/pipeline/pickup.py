@@ -170,6 +170,14 @@ def enter(work: Workspace, key: str) -> Window | None:
     return window
 
 
+def told(work: Workspace) -> dict[str, object]:
+    """The pickup for `status`: its windows, and whether it is over."""
+    seen = standing(work)
+    windows = [{"key": key, "state": one.state, "ends": one.ends} for key, one in seen.keys.items()]
+    end = over_at(seen.began, seen.pickup) if seen.began else None
+    return {"windows": windows, "ends": utc_iso(end) if end else None, "over": seen.over}
+
+
 def _named(work: Workspace, seen: Standing, key: str) -> Window:
     if key not in seen.keys:
         known = ", ".join(seen.keys) or "none yet"

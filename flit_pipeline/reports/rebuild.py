@@ -20,11 +20,7 @@ def write_report(work: Workspace, folder: Path, reconciliation: Path) -> list[st
     written = []
     for name, row in work.migration.file.rebuild.items():
         rules = rules_of(work, name)
-        reference = {"object": name, "row": row, "destination": HEADING, "rules": rules}
-        written += [
-            _write(folder / f"rebuild_{name}.json", json.dumps(reference, indent=2, ensure_ascii=False)),
-            _write(folder / f"rebuild_{name}.md", "\n".join(_lines(row, rules)) + "\n"),
-        ]
+        written.append(_write(folder / f"rebuild_{name}.md", "\n".join(_lines(row, rules)) + "\n"))
     if reconciliation.exists():
         text = reconciliation.read_text(encoding="utf-8")
         written += [

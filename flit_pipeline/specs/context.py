@@ -1,12 +1,13 @@
 """What the rules of a migration look at: its files, parsed, and its routes, bound to the source objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from flit_pipeline.specs.lineage import Query
 from flit_pipeline.specs.migration_spec import MigrationFile, ModelFile, Route
 from flit_pipeline.specs.source_spec import SourceSpec
+from flit_pipeline.specs.strata import BoundStratum
 from flit_pipeline.specs.yaml_text import Document
 
 
@@ -48,6 +49,7 @@ class Context:
     models: Mapping[str, ModelFile]
     documents: Mapping[str, Document]
     routes: Mapping[str, RouteLike]
+    strata: Sequence[BoundStratum] = ()
 
     def at(self, route: RouteLike, *where: str | int) -> Callable[[str], str]:
         """A problem of a route, at a key below it."""

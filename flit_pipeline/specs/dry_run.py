@@ -15,6 +15,7 @@ from flit_pipeline.specs.context import Context, RouteLike
 from flit_pipeline.specs.migration_spec import FieldRule
 from flit_pipeline.specs.rules_routes import conditions
 from flit_pipeline.specs.source_spec import CellType, SourceObject
+from flit_pipeline.specs.strata import BoundStratum
 
 ARROW_TYPES: Mapping[CellType, pa.DataType] = {
     "text": pa.string(), "integer": pa.int64(), "decimal": pa.decimal128(18, 4), "date": pa.date32(),
@@ -33,6 +34,8 @@ def engine_problems(c: Context) -> Iterator[str]:
     with Engine({name: _empty(thing) for name, thing in c.source.objects.items()}) as engine:
         for route in c.routes.values():
             yield from _route_problems(c, engine, route)
+        for stratum in c.strata:
+            yield from _stratum_problems(c, engine, stratum)
 
 
 def _empty(thing: SourceObject) -> pa.Table:
@@ -86,6 +89,20 @@ def _lines(engine: Engine, rule: FieldRule, kind: str) -> Iterator[str]:
             yield f"{column!r} is not a field of the structs in {rule.lines}; valid: {', '.join(fields)}"
         elif not _FIELD_TYPE.fullmatch(fields[column]):
             yield f"{column!r} is {fields[column]}, which no field takes; cast it, or take a part of it"
+
+
+def _stratum_problems(c: Context, engine: Engine, stratum: BoundStratum) -> Iterator[str]:
+    where = ("sample", "strata", stratum.name)
+    try:
+        described = engine.describe(stratum.sql)
+    except SpecError as error:
+        yield c.head.problem(where, f"the engine refuses the query: {error.problems[0]}")
+        return
+    for column, kind in described:
+        if not _FIELD_TYPE.fullmatch(kind):
+            yield c.head.problem(
+                where, f"{column!r} is {kind}, which is no single value; cast it, or take a part of it"
+            )
 
 
 def _condition(engine: Engine, route: RouteLike, sql: str) -> Iterator[str]:

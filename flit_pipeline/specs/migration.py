@@ -24,6 +24,7 @@ from flit_pipeline.specs.migration_spec import FieldRule, MigrationFile, ModelFi
 from flit_pipeline.specs.practice import NOTHING, Overlay, laid_over, read_overlay
 from flit_pipeline.specs.rules_refs import waiting
 from flit_pipeline.specs.source_spec import SourceSpec
+from flit_pipeline.specs.strata import BoundStratum, bound
 from flit_pipeline.specs.variants import kept, requirements
 from flit_pipeline.specs.yaml_text import Document, read_yaml
 
@@ -84,8 +85,9 @@ class BoundRoute:
 class Migration:
     """One folder of mapping_specs, parsed and checked. ``routes`` stand in loading order: parents first.
 
-    ``documents``: the model files as read, by model, so that later checks can name file and line. ``whole``: the
-    migration with all its routes, where these are the ones chosen, or those for one destination.
+    ``documents``: the model files as read, by model, so that later checks can name file and line; ``strata``: of the
+    sample, bound. ``whole``: the migration with all its routes, where these are the ones chosen, or those for one
+    destination.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Migration:
     models: dict[str, ModelFile]
     routes: dict[str, BoundRoute]
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
+    strata: list[BoundStratum] = field(default_factory=list, repr=False)
     whole: "Migration | None" = field(default=None, repr=False, compare=False)
 
     @property
@@ -174,7 +177,7 @@ class Migration:
     def canonical_hash(self) -> str:
         """SHA-256 of what the spec means: defaults filled, order-free, revisions of the transforms it names.
 
-        How and when the source is read (ACCESS, the pickup) and the size of a batch mean nothing.
+        How and when the source is read (ACCESS, the pickup), the size of a batch and what is tried first mean nothing.
         """
         text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
@@ -184,7 +187,7 @@ class Migration:
         if self.whole is not None:
             return self.whole.meaning()
         return {
-            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes", "pickup"}),
+            "file": self.file.model_dump(mode="json", exclude={"batch_size", "lanes", "pickup", "sample"}),
             "source": self.source.model_dump(mode="json", exclude=ACCESS),
             "models": {name: model.model_dump(mode="json") for name, model in self.models.items()},
             "transforms": self.transforms(),
@@ -234,12 +237,15 @@ def load(specs: Path, name: str, practice: Path | None = None) -> Migration:
     if problems := _view_problems(file, source, head):
         raise SpecError(problems)
     routes, problems = _bind(file, source, models, documents)
+    strata, unbound = bound(file, source)
+    problems += [head.problem(("sample", "strata", name), text) for name, text in unbound]
     if problems:
         raise SpecError(problems)
-    context = Context(file, head, source, models, documents, routes)
+    context = Context(file, head, source, models, documents, routes, strata)
     if problems := rules.migration_problems(context) or list(engine_problems(context)):
         raise SpecError(problems)
-    return Migration(name, file, source, models, _in_order(_composed(routes, source)), documents).for_destination(None)
+    whole = Migration(name, file, source, models, _in_order(_composed(routes, source)), documents, strata)
+    return whole.for_destination(None)
 
 
 def _read_source(

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
 from flit_pipeline.specs.match_spec import Match
+from flit_pipeline.specs.sample_spec import Sample
 from flit_pipeline.specs.yaml_text import Where
 
 FieldType = Literal[
@@ -108,6 +109,7 @@ class MigrationFile(Strict):
     batch_size: Count = 1000
     lanes: Count = 2
     pickup: Pickup = Pickup()
+    sample: Sample | None = None
 
 
 class NewField(Strict):
@@ -171,6 +173,8 @@ class FieldRule(Strict):
     ``else: link``: a file too large for the destination becomes a link to its URL (``reject``: is held).
     ``on_edit``: when source and destination have both changed since the last load: ``keep`` the destination's value,
     or ``overwrite`` it; listed either way.
+    ``if_required: default``: where the destination's version does not let the field be empty, an owner who is no user
+    gives what it fills in itself, the API user.
     """
 
     from_: Columns = Field(alias="from", default_factory=list)
@@ -193,6 +197,7 @@ class FieldRule(Strict):
     of: Name | None = None
     fields: dict[str, "FieldRule"] = Field(default_factory=dict)
     on_edit: Literal["keep", "overwrite"] = "keep"
+    if_required: Literal["default"] | None = None
 
     @property
     def kind(self) -> str:
@@ -244,6 +249,8 @@ class FieldRule(Strict):
             yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'null'"
         if self.otherwise is not None and self.file and self.otherwise not in ("reject", "link"):
             yield ("else",), f"{self.otherwise!r} is not one of 'reject' or 'link'"
+        if self.if_required is not None and not self.owner:
+            yield ("if_required",), f"stands with owner only, not with {self.kind}"
         if self.sha1 is not None and not self.file:
             yield ("sha1",), f"stands with file only, not with {self.kind}"
         if self.otherwise is not None and not (self.map or self.lookup or self.file):

@@ -15,6 +15,7 @@ from flit_pipeline.specs import (
     rules_match,
     rules_refs,
     rules_routes,
+    rules_sample,
     rules_variants,
 )
 from flit_pipeline.specs.context import Context, listed
@@ -85,4 +86,6 @@ RULES_OF_A_MIGRATION = [
     rules_variants.options_and_alternatives_exist, rules_variants.refs_hold_in_every_variant,
     rules_variants.columns_are_decided_in_every_variant,
     rules_coverage.every_object_is_decided, rules_coverage.every_column_is_decided, rules_balances.balances_fit,
+    rules_sample.the_sample_has_a_route, rules_sample.strata_give_keys_and_values,
+    rules_sample.public_values_are_nobodys,
 ]  # fmt: skip

@@ -15,8 +15,9 @@ def matches_fit(c: Context) -> Iterator[str]:
             continue
         at = c.at(route, "match")
         for name, rule in route.route.fields.items():
-            if rule.file:
-                yield at(f"does not stand in a route with files ({name}): a file is never adopted")
+            if rule.file or rule.lines:
+                what = "files" if rule.file else "lines"
+                yield at(f"does not stand in a route with {what} ({name}): its records are written whole")
         if c.models[route.model].one_stream:
             yield at("does not stand in a file with one_stream: its records are written anew, in their order")
         plain = {name: rule for name, rule in route.route.fields.items() if rule.kind in ("from", "const")}

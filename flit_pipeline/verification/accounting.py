@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import delete, insert, select
 
+from flit_pipeline import selection
 from flit_pipeline.ledger import refused, windows
 from flit_pipeline.ledger.tables import lineage, record
 from flit_pipeline.ledger.windows import Window
@@ -21,6 +22,9 @@ from flit_pipeline.workspace import Workspace
 
 WHAT = "the accounting"
 NO_CLASS = "in no class"
+NOT_SELECTED = "not_selected"
+"""Class of what a sample leaves out: records that are not chosen, and rows that one of them comes of."""
+ROW_CLASSES = (*SOURCE_CLASSES[:2], NOT_SELECTED, *SOURCE_CLASSES[2:])
 INSERT = 5_000
 
 CLASSIFIED = f"""
@@ -47,11 +51,18 @@ RECORDS = """
     from mapped m join outcomes o using (route, key_ref) group by all"""
 
 LINEAGE = f"select distinct object, row_ref, route, key_ref, class, rule from ({CLASSIFIED})"
+OUTCOMES_OF_A_SAMPLE = f"""
+    select route, key_ref, '{NOT_SELECTED}' as outcome from mapped anti join chosen using (route, key_ref)
+    union all select * from outcomes semi join chosen using (route, key_ref)
+    union all select * from outcomes anti join mapped using (route, key_ref)"""
 VANISHED = "select route, count(*) as n from outcomes anti join mapped using (route, key_ref) group by all"
 
 
 def account(work: Workspace, window: Window) -> Accounting:
-    """Classify every row and record of the current state, write the lineage, and return the identities."""
+    """Classify every row and record of the current state, write the lineage, and return the identities.
+
+    In a sample's window what was not chosen is ``not_selected``, whatever was loaded of it before.
+    """
     broken: dict[str, int] = {}
     for name, _ in refused.refs(work.store, "extract"):
         broken[name] = broken.get(name, 0) + 1
@@ -62,7 +73,7 @@ def account(work: Workspace, window: Window) -> Accounting:
         _write_lineage(work, window, engine)
     identities = []
     for name in work.migration.objects:
-        parts = {cls: rows.get(name, {})[cls] for cls in SOURCE_CLASSES if cls in rows.get(name, {})}
+        parts = {cls: rows.get(name, {})[cls] for cls in ROW_CLASSES if cls in rows.get(name, {})}
         if name in broken:
             parts["quarantined"] = parts.get("quarantined", 0) + broken[name]
         whole = work.staging.count("state", name) + broken.get(name, 0)
@@ -70,7 +81,7 @@ def account(work: Workspace, window: Window) -> Accounting:
     mapped = [
         Identity(
             f"{route} records", work.staging.count("mapped", route),
-            {cls: records[route][cls] for cls in RECORD_CLASSES if cls in records.get(route, {})},
+            {cls: records[route][cls] for cls in (*RECORD_CLASSES, NOT_SELECTED) if cls in records.get(route, {})},
         )
         for route in work.migration.routes
     ]  # fmt: skip
@@ -100,8 +111,8 @@ def _tables(work: Workspace, window: Window) -> dict[str, pa.Table]:
     ]
     held = [{"object": name, "row_ref": ref} for name, ref in refused.refs(work.store, "validate")]
     ignored = [{"object": name} for name in (*work.migration.file.ignored_objects, *work.migration.file.rebuild)]
-    ranks = [{"class": cls, "rank": rank} for rank, cls in enumerate(SOURCE_CLASSES)]
-    return {
+    ranks = [{"class": cls, "rank": rank} for rank, cls in enumerate(ROW_CLASSES)]
+    tables = {
         "rows": pa.concat_tables(rows).rename_columns(["row_ref", "object"]),
         "fates": pa.concat_tables(fates),
         "mapped": pa.concat_tables(mapped),
@@ -110,6 +121,14 @@ def _tables(work: Workspace, window: Window) -> dict[str, pa.Table]:
         "ignored": pa.Table.from_pylist(ignored, schema=pa.schema([("object", pa.string())])),
         "ranks": pa.Table.from_pylist(ranks),
     }
+    chosen = selection.of_window(work, window)
+    if chosen is not None:
+        keys = [{"route": route, "key_ref": ref} for route, refs_ in chosen.items() for ref in refs_]
+        schema = pa.schema([("route", pa.string()), ("key_ref", pa.string())])
+        with Engine({**tables, "chosen": pa.Table.from_pylist(keys, schema=schema)}) as engine:
+            found = list(engine.stream(OUTCOMES_OF_A_SAMPLE, what=WHAT))
+        tables["outcomes"] = pa.Table.from_batches(found, schema=tables["outcomes"].schema)
+    return tables
 
 
 def _labelled(table: pa.Table, column: str, value: str) -> pa.Table:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flit_pipeline.comparison import merge
+from flit_pipeline.comparison import left_alone, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import batches, records, windows
@@ -153,12 +153,16 @@ class _Planner:
         destination, model = self._destination, self._route.model
         last = records.images(self._work.store, [(one.last_batch, one.last_ord) for *_, one in changed])
         plain = sorted({n for _, values, _, _ in changed for n, value in values.items() if not _is_file(value)})
-        now = destination.read(model, [one.dest_id for *_, one in changed], plain)
+        state = self._route.route.state
+        read = sorted({*plain, state.field}) if state else plain
+        now = destination.read(model, [one.dest_id for *_, one in changed], read)
         for ref, values, new, one in changed:
             sent, seen = last[one.last_batch, one.last_ord]
             wanted = {name: value for name, value in values.items() if not _is_file(value)}
             theirs = now.get(one.dest_id)
             merged = merge(sent, seen, wanted, theirs, lambda name, value: destination.canonical(model, name, value))
+            if state and theirs is not None:
+                merged = left_alone(merged, theirs[state.field], state.to)
             if merged.gone or theirs is None:
                 self._count("gone")
                 yield _cell(ref, one.dest_id, "gone", "", None, None)

@@ -62,22 +62,24 @@ class WindowProof:
 
 
 def prove_window(work: Workspace, destination: Destination, window: Window) -> WindowProof:
-    """Prove an open window, and close it where everything holds: the next one may begin."""
+    """Prove an open window. ``close`` it where everything holds."""
     done = pickup.steps(work.store, window.id)
     steps = [f"read:{name}" for name in work.migration.objects]
     steps += [f"{step}:{model}" for step in ("mapped", "loaded") for model in work.migration.order_of_models]
     undone = [step for step in steps if step not in done]
     found = pickup.changes(work.store, window.id)
-    proof = WindowProof(
+    marks.refresh(work.store, destination)
+    return WindowProof(
         account(work, window), list(_moved(work, window, found)), found, _counts(work, destination), undone,
         len(batches.unresolved(work.store)), refused.by_rule(work.store),
     )  # fmt: skip
-    marks.refresh(work.store, destination)
-    if not proof.problems:
-        close_window(work.store, window.id)
-        for room in ("prior", "next"):
-            work.staging.clear(room)
-    return proof
+
+
+def close(work: Workspace, window: Window) -> None:
+    """The window is done: the next one may begin. What it alone staged goes after that, for its proof needs it."""
+    close_window(work.store, window.id)
+    for room in ("prior", "next"):
+        work.staging.clear(room)
 
 
 def _moved(work: Workspace, window: Window, found: dict[str, Changes]) -> list[Identity]:

@@ -143,7 +143,12 @@ def world(patients: int) -> Iterator[World]:
         destination = OdooDestination(client, migration, store.uuid)
         stack.callback(destination.close)
         for scope in ("schema", "full"):
-            approval.accept(work, approval.propose(work, destination, scope), by="benchmark", os_user="benchmark")
+            approval.accept(
+                work,
+                approval.propose(work, destination, scope, without_sample=True),
+                by="benchmark",
+                os_user="benchmark",
+            )
             if scope == "schema":
                 prepare(work, destination)
         yield World(work, destination, server, source, folder)

@@ -23,9 +23,10 @@ _numbers = itertools.count(1)
 
 
 def connect(odoo: OdooUnderTest, *, timeout: float = 150.0, **changed: str) -> OdooClient:
-    """A client that does not pause between tries; ``changed``: url, database, api_key."""
-    access = {"url": odoo.url, "database": odoo.database, "api_key": odoo.api_key, **changed}
-    return OdooClient(access["url"], access["database"], access["api_key"], wait=lambda _: None, timeout=timeout)
+    """A client that does not pause between tries; ``changed``: url, database, api_key, user."""
+    access = {"url": odoo.url, "database": odoo.database, "api_key": odoo.api_key, "user": odoo.user, **changed}
+    key, user = access["api_key"], access["user"]
+    return OdooClient(access["url"], access["database"], key, user=user, wait=lambda _: None, timeout=timeout)
 
 
 @pytest.fixture(scope="module")

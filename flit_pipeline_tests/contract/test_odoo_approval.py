@@ -69,7 +69,9 @@ def test_the_writers_ask_for_themselves_and_a_prepared_schema_keeps_the_approval
     approval.accept(work, approval.propose(work, destination, "sample"), **SIGNED)
     with pytest.raises(NotApproved, match="for full; nobody has given it"):
         load_model(work, destination, "res.partner")
-    approval.accept(work, approval.propose(work, destination, "full"), **SIGNED)
+    with pytest.raises(NotApproved, match="accepts the diff of a sample; none was finished"):
+        approval.propose(work, destination, "full")
+    approval.accept(work, approval.propose(work, destination, "full", without_sample=True), **SIGNED)
     assert traces(odoo) == before
     with pytest.raises(PreflightFailed, match="run `prepare` first"):
         load_model(work, destination, "res.partner")

@@ -1,20 +1,21 @@
 """The nested fence on a real Odoo 19: batches stand whole or not at all, and the verdict is never wrong."""
 
 import random
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.errors import DestinationRefused, FlitError, IdentityMismatch, OutcomeUnknown
+from flit_pipeline.ledger.anchor import AnchorFile
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.ledger.tables import meta
 from flit_pipeline.loading.stage import writing
 from flit_pipeline.privacy import Vault
 from flit_pipeline.results import Command, Written
@@ -27,6 +28,7 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
 ON_BOTH = True
+OVER_XMLRPC = True
 PARTNER = "res.partner"
 EVENT = {"start": "2026-01-01 10:00:00", "stop": "2026-01-01 11:00:00", "partner_ids": [[6, 0, []]], "user_id": False}
 
@@ -234,27 +236,40 @@ def test_a_swept_batch_is_not_taken_for_one_that_never_arrived(odoo: OdooUnderTe
     assert "newest ledger" in str(caught.value)
 
 
-@pytest.mark.xfail(strict=True, reason="loading/stage.py: writing() does not compare the ledger with the destination")
 def test_a_ledger_older_than_the_destination_may_not_write(
     sending: Sending, migration: Migration, tmp_path: Path
 ) -> None:
     """A FLIT_HOME put back from yesterday's backup has the right uuid and none of today's records: all come twice."""
-    url, vault = f"sqlite:///{tmp_path / 'ledger.sqlite'}", Vault("5a" * 32)
-    old = Store(url, vault, "flit_test")
-    with old.write() as connection:
-        connection.execute(update(meta).where(meta.c.name == "uuid").values(value=LEDGER))
-    old.close()
-    work = Workspace(migration, Store(url, vault, "flit_test"), Staging(tmp_path / "staging", vault))
-    sending.destination.lease.claim(0)
-    [command] = sending.creates(1)
-    today = Command("dr_dentes/patient/patient/1", command.values)
-    [written] = sending.send([today])
-    try:
-        with pytest.raises(IdentityMismatch, match="res.partner"), writing(work, sending.destination):
-            pass
-    finally:
-        sending.destination.client.write(PARTNER, "unlink", ids=[written.dest_id])
-        work.close()
+    own, vault = replace(migration, name="put_back"), Vault("5a" * 32)
+    home, backup = tmp_path / "home", tmp_path / "backup"
+    home.mkdir()
+
+    def opened() -> Workspace:
+        store = Store(f"sqlite:///{home / 'ledger.sqlite'}", vault, "flit_test", AnchorFile(home / "audit.head", vault))
+        return Workspace(own, store, Staging(home / "staging", vault))
+
+    work = opened()
+    destination = OdooDestination(sending.destination.client, own, work.store.uuid)
+    with writing(work, destination):
+        pass
+    work.close()
+    shutil.copytree(home, backup)
+    work = opened()
+    with writing(work, destination):
+        pass
+    work.close()
+    shutil.rmtree(home)
+    shutil.copytree(backup, home)
+    work = opened()
+    left_there = destination.lease.anchored()
+    with (
+        pytest.raises(IdentityMismatch, match="older than what it anchored in the destination"),
+        writing(work, destination),
+    ):
+        pytest.fail("an older ledger may write")
+    assert destination.lease.anchored() == left_there
+    work.close()
+    shutil.rmtree(home)
 
 
 def test_sweeping_removes_fences_and_leaves_the_records(odoo: OdooUnderTest, sending: Sending) -> None:
@@ -288,7 +303,7 @@ def test_what_another_ledger_has_is_not_touched(odoo: OdooUnderTest, sending: Se
 @pytest.mark.usefixtures("destination")
 def test_a_pool_whose_reply_is_lost_is_found_by_its_owner(odoo: OdooUnderTest, migration: Migration) -> None:
     with FaultProxy(odoo.url) as proxy:
-        proxy.swallow("/json/2/x_flit_fence/create")
+        proxy.swallow(odoo.path("x_flit_fence", "create"))
         lost = OdooDestination(connect(odoo, url=proxy.url), migration, f"{LEDGER} lost")
         with pytest.raises(OutcomeUnknown):
             lost.fences(7)
@@ -306,14 +321,14 @@ def test_the_verdict_survives_the_loss_of_its_own_replies(
     with FaultProxy(odoo.url) as proxy:
         shaky = OdooDestination(connect(odoo, url=proxy.url), migration, LEDGER)
         commands, fence = sending.creates(3), sending.fence()
-        proxy.swallow("/json/2/x_flit_fence/unlink")
+        proxy.swallow(odoo.path("x_flit_fence", "unlink"))
         assert shaky.verdict(PARTNER, fence, commands, ["name"]) is None
         assert left(odoo, fence) == (0, 0)
         fence = sending.fence()
-        proxy.swallow("/json/2/x_flit_write/web_save")
+        proxy.swallow(odoo.batch)
         with pytest.raises(OutcomeUnknown):
             shaky.send(PARTNER, fence, commands, ["name"])
-        proxy.swallow("/json/2/x_flit_write/search")
+        proxy.swallow(odoo.path("x_flit_write", "search"))
         written = shaky.verdict(PARTNER, fence, commands, ["name"])
         assert written is not None
         assert len(written) == 3

@@ -24,12 +24,13 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
 
 ON_BOTH = True
+OVER_XMLRPC = True
 OTHER_PROCESS = """
 import sys
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.lease import Lease
 
-Lease(OdooClient(*sys.argv[1:4]), sys.argv[4], "ledger").take()
+Lease(OdooClient(*sys.argv[1:4], user=sys.argv[5]), sys.argv[4], "ledger").take()
 print("taken", flush=True)
 sys.stdin.read()
 """
@@ -76,7 +77,7 @@ def elsewhere() -> Holder:
 @pytest.fixture
 def other_process(odoo: OdooUnderTest, name: str) -> Iterator["subprocess.Popen[str]"]:
     """Another process of this machine that holds the lease."""
-    command = [sys.executable, "-c", OTHER_PROCESS, odoo.url, odoo.database, odoo.api_key, name]
+    command = [sys.executable, "-c", OTHER_PROCESS, odoo.url, odoo.database, odoo.api_key, name, odoo.user]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "taken\n"
@@ -258,6 +259,29 @@ def test_of_eight_ledgers_that_claim_at_once_exactly_one_has_it(odoo: OdooUnderT
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(claim, range(8))) == 1
+
+
+def test_the_head_of_the_audit_chain_is_left_and_found_again(client: OdooClient, name: str) -> None:
+    """A ledger put back from a backup finds here that it is older."""
+    mine = Lease(client, name, "ledger")
+    assert mine.anchored() is None
+    for text in ("first", "second", "second"):
+        mine.anchor(text)
+        assert Lease(client, name, "ledger").anchored() == text
+    assert Lease(client, f"{name}_b", "ledger").anchored() is None
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_a_head_whose_reply_is_lost_is_left_all_the_same(
+    odoo: OdooUnderTest, client: OdooClient, name: str, stands: bool
+) -> None:
+    if stands:
+        Lease(client, name, "ledger").anchor("first")
+    with FaultProxy(odoo.url) as proxy:
+        proxy.swallow("/json/2/ir.config_parameter/write" if stands else "/json/2/ir.config_parameter/create")
+        Lease(connect(odoo, url=proxy.url), name, "ledger").anchor("second")
+    query = "select value from ir_config_parameter where key = %s"
+    assert odoo.sql(query, [f"flit.audit.{name}"]) == [("second",)]
 
 
 def test_two_migrations_do_not_stand_in_each_others_way(client: OdooClient, name: str) -> None:

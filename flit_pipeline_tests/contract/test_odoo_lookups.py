@@ -14,6 +14,7 @@ from flit_pipeline_tests.contract.conftest import LEDGER, connect
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 ON_BOTH = True
+OVER_XMLRPC = True
 
 
 def state(code: str, country: str) -> LookupKey:

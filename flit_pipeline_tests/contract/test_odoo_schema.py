@@ -18,6 +18,7 @@ from flit_pipeline_tests.contract.conftest import LEDGER
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 ON_BOTH = True
+OVER_XMLRPC = True
 OWN_BEFORE = "x_source_created_at"  # stands there, of the right type, before the first plan
 CREATES = "  x_first_name: {type: char, label: first_name}\n"
 ChangedSpec = Callable[..., Migration]

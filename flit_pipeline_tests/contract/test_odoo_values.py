@@ -22,6 +22,7 @@ from flit_pipeline_tests.contract.conftest import LEDGER, Sending
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 
 ON_BOTH = True
+OVER_XMLRPC = True
 TEXTS = [
     "", " lead and trail ", "  ", "two\nlines", "tab\t", "ğüşöçİıĞÜŞÖÇ", "🦷👩\u200d⚕️", "مريض", "x" * 100_000,
     "<b>&amp;</b>", "'\"\\%_", "0", "false", "None", "\u00a0x", "a\u200bb", "e\u0301", "\x7f\x85\x9f\ufffe",
@@ -83,9 +84,13 @@ def variants(
     there: OdooDestination, model: str, name: str, facts: dict[str, Any], ids: dict[str, list[int]]
 ) -> list[Any]:
     """Mapped values worth trying for a field."""
+    xml = there.client.oldest < 19  # XML has no U+FFFE
+    old = xml and there.client.version().startswith("14.")
+    if old and name == "show_as":
+        return ["busy"]  # free is refused there (AccessError), and the spec writes busy alone
     kind = there.field_types(model)[name]
     if name in OPTIONS:
-        return OPTIONS[name]
+        return [value for value in OPTIONS[name] if value is not None or not facts["required"]]
     if kind == "selection":
         return [option[0] for option in facts["selection"]] + [None]
     if kind == "many2one":
@@ -94,7 +99,9 @@ def variants(
         return [[], ids[facts["relation"]][:1], ids[facts["relation"]][::-1], None]
     if kind == "many2one_reference":
         return list(ids["res.partner"])
-    found = BY_TYPE[kind]
+    found = [value for value in BY_TYPE[kind] if not (xml and isinstance(value, str) and "\ufffe" in value)]
+    if kind == "html" and old:
+        found = [value for value in found if "&nbsp;" not in str(value)]  # written as the letter, and read back
     required = facts["required"] or (model, name) == ("res.partner", "name")
     return [value for value in found if value not in (None, "")] if required else found
 
@@ -272,6 +279,12 @@ ALPHABET = [
 ]  # fmt: skip
 
 
+def replaced(text: str, words: dict[str, str]) -> str:
+    for old, new in words.items():
+        text = text.replace(old, new)
+    return text
+
+
 def test_paragraphs_of_any_text_are_stored_byte_for_byte(
     odoo: OdooUnderTest, sending: Sending, ids: dict[str, list[int]]
 ) -> None:
@@ -279,10 +292,14 @@ def test_paragraphs_of_any_text_are_stored_byte_for_byte(
     draw = random.Random(19)
     texts = ["".join(draw.choices(ALPHABET, k=draw.randrange(1, 30))) for _ in range(300)]
     bodies = [values.wire("html", "body", paragraphs(text)) for text in [*filter(None, TEXTS), *texts]]
-    for model, field, base in (
+    kinds = (
         ("mail.message", "body", WHOLE["mail.message"] | {"res_id": ids["res.partner"][0]}),
         ("calendar.event", "description", WHOLE["calendar.event"]),
-    ):
+    )
+    if odoo.old:
+        written_as = {"&nbsp;": "\xa0", "&lt;%": "<%", "%&gt;": "%>"}
+        bodies, kinds = [replaced(body, written_as) for body in bodies], kinds[:1]
+    for model, field, base in kinds:
         keys = sending.creates(len(bodies))
         written = sending.send(
             [Command(k.key, {**base, field: b}) for k, b in zip(keys, bodies, strict=True)], model, (field,)
@@ -297,6 +314,7 @@ def test_paragraphs_of_any_text_are_stored_byte_for_byte(
         assert [one.seen[field] or "" for one in written] == bodies
 
 
+@pytest.mark.since_19("the description of an event is no html in Odoo 14")
 def test_html_that_is_not_ours_is_changed_and_therefore_read_back(sending: Sending) -> None:
     """The rule behind soft_fields: a spec may map html without the transform, and then `seen` must be what stands."""
     assert "html" in values.SOFT

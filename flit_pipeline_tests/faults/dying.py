@@ -17,15 +17,18 @@ import signal
 import sys
 from typing import Any
 
+from flit_pipeline.loading.delta import load_delta
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.rollback.run import roll_back
 from flit_pipeline.loading.rollback.scope import Scope
 from flit_pipeline.loading.stage import load_model
-from flit_pipeline.pipeline import extract
+from flit_pipeline.pipeline import extract, pickup
+from flit_pipeline.pipeline.delta import map_delta, read_delta
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.source import read_object
 from flit_pipeline.settings import Settings
 from flit_pipeline.verification.reconcile import reconcile
+from flit_pipeline.verification.window import close, prove_window
 from flit_pipeline.wiring import Wiring
 from flit_pipeline.workspace import Workspace
 
@@ -97,13 +100,32 @@ def load(work: Workspace) -> None:
         reconcile(work, destination).require()
 
 
+def delta(work: Workspace) -> None:
+    """The bodies of the assets of ``delta``, in the open window or the next."""
+    extract.FILE_ROWS = FILE_ROWS
+    wiring = Wiring(Settings.read())
+    with wiring.reader(work.migration) as reader:
+        key = pickup.up_to(work, reader.clock())
+        window = pickup.enter(work, key)
+        assert window is not None
+        for name in work.migration.objects:
+            read_delta(work, reader, window, name, last=pickup.standing(work).last(window))
+    for model in work.migration.order_of_models:
+        map_delta(work, window, model)
+    with wiring.destination(work) as destination, wiring.files(work.migration) as files:
+        for model in work.migration.order_of_models:
+            load_delta(work, destination, window, model, files)
+        prove_window(work, destination, window).require(key)
+        close(work, window)
+
+
 def rollback(work: Workspace) -> None:
     """The body of a whole ``rollback`` in earnest."""
     with Wiring(Settings.read()).destination(work) as destination:
         roll_back(work, destination, Scope(), print).require()
 
 
-LIGHT = {"schema": schema, "read": read, "load": load, "rollback": rollback}
+LIGHT = {"schema": schema, "read": read, "load": load, "delta": delta, "rollback": rollback}
 
 
 def die() -> None:

@@ -222,3 +222,10 @@ def test_no_record_was_created_in_the_order_of_retries(survived: Survived) -> No
     logged = [route for route, (table, _) in KEYS.items() if table == "mail_message"]
     expected = expected_ids(survived.run)
     assert sum(len(expected[route]) for route in logged) == sum(len(dates) for dates in by_patient.values())
+
+
+def test_the_audit_trail_holds_after_every_kill(survived: Survived) -> None:
+    """A deed without its entry, or an entry without its deed, would make every later proof worthless."""
+    told = survived.run.flit("audit", "verify", MIGRATION, "--live", "--json").ok().last
+    assert told["breaks"] == [] and told["notes"] == []
+    assert told["counts"]["batches"] == sum(survived.run.batches().values())

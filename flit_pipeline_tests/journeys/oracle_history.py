@@ -79,6 +79,20 @@ def treatment(row: Row, world: World, record: Row) -> Iterator[Cell]:
     yield "body", None, {"labelled lines": body}
 
 
+def treatment_record(row: Row, world: World, record: Row) -> Iterator[Cell]:
+    """Fields of a treatment that is a record of its own."""
+    called = row["procedure_description"] or row["procedure_code"] or row["kind"] or "Treatment"
+    yield "x_name", called, {"trimmed": trimmed(called)}
+    yield "x_patient_id", None, {"link by key": link(record["x_patient_id"], world.patient_ids, row["patient_id"])}
+    _, raw, rules = when(row["performed_at"], None, row["updated_at"])
+    yield "x_performed_at", raw, rules
+    yield from same(row, x_treatment_code="procedure_code", x_treatment_kind="kind", x_tooth="tooth")
+    yield from same(row, x_surface="surface", x_notes="notes", x_source_provider="provider_id")
+    yield from same(row, x_treatment_number="treatment_id")
+    yield "x_fee", None, {"decimal comma": number(row["fee"])}
+    yield "x_provider_name", None, {"first and last name": name_of(world.author(row))}
+
+
 def treatment_plan(row: Row, world: World, record: Row) -> Iterator[Cell]:
     """Fields of a treatment plan."""
     yield from log_note(row, world, record, "treatment_plan")

@@ -79,8 +79,9 @@ def refused(ended: Ended, *says: str) -> str:
 
 
 def approve(run: PracticeRun, scope: str) -> Ended:
-    """The command, without a question."""
-    return run.flit(*APPROVE, "--for", scope, "--yes", "--json")
+    """The command, without a question; journeys/test_sample.py is about the sample."""
+    without = ["--without-sample"] if scope == "full" else []
+    return run.flit(*APPROVE, "--for", scope, "--yes", "--json", *without)
 
 
 def written(run: PracticeRun) -> int:
@@ -203,7 +204,7 @@ def at_terminal(run: PracticeRun, typed: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     try:
         os.write(ours, f"{typed}\n".encode())
-        command = [sys.executable, "-m", "flit_pipeline.cli", *APPROVE, "--for", "full"]
+        command = [sys.executable, "-m", "flit_pipeline.cli", *APPROVE, "--for", "full", "--without-sample"]
         ended = subprocess.run(
             command, stdin=theirs, capture_output=True, text=True, env=run.environment, cwd=REPOSITORY, timeout=PATIENCE
         )  # fmt: skip
@@ -222,7 +223,8 @@ def test_the_name_stands_in_the_ledger_and_in_status_and_nowhere_else(story: Sto
     assert APPROVER in run.flit("status", MIGRATION).ok().out
     words = [APPROVER.encode(), json.dumps(APPROVER).strip('"').encode()]
     shown = story.ended["full"].last["metadata"]["approval"]
-    assert set(shown) == {"spec now", "schema at", "schema spec", "full at", "full spec"}
+    assert set(shown) == {"spec now", "schema at", "schema spec", "full at", "full spec", "full sample"}
+    assert shown["full sample"] == "without a sample"
     kept = [path for path in (run.home / "dagster").rglob("*") if path.is_file()]
     assert kept
     assert [path.name for path in kept if any(word in path.read_bytes() for word in words)] == []

@@ -41,7 +41,7 @@ def test_it_ends_well_and_proves_it(shown: tuple[Path, subprocess.CompletedProce
 
 def test_it_approves_for_itself_and_says_so(shown: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     _, ended = shown
-    for scope in ("schema", "full"):
+    for scope in ("schema", "sample", "full"):
         assert f"approved for {scope} by the demo itself" in ended.stderr
 
 

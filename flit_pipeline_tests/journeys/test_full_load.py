@@ -61,7 +61,10 @@ def loaded(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def side_effects(odoo: OdooUnderTest) -> dict[str, Any]:
     """Row counts of tables that a noisy load would fill, and the sequence that counts every mail ever queued."""
-    counts: dict[str, Any] = {t: odoo.sql(f"select count(*) from {t}")[0][0] for t in QUIET_TABLES}
+    tables = {t: t for t in QUIET_TABLES}
+    if odoo.old:
+        tables["mail_notification"] = "mail_message_res_partner_needaction_rel"
+    counts: dict[str, Any] = {t: odoo.sql(f"select count(*) from {name}")[0][0] for t, name in tables.items()}
     counts["mail_mail_id_seq"] = odoo.sql("select last_value, is_called from mail_mail_id_seq")[0]
     return counts
 
@@ -236,7 +239,7 @@ def test_a_second_load_writes_nothing_and_is_alone(loaded: Loaded) -> None:
     refused = run.run("reconcile").ends_with(1)
     assert "another run of dr_dentes_to_odoo is at work in this FLIT_HOME" in refused.err
     ended = run.wait(load).ok()
-    loads = [counts for name, counts in ended.last["metadata"].items() if name.startswith("odoo/")]
+    loads = [counts for name, counts in ended.last["metadata"].items() if name.startswith("odoo/") and counts]
     assert len(loads) == len(TABLES)
     for counts in loads:
         assert {value for name, value in counts.items() if name.endswith((" created", " updated", " batches"))} == {0}
@@ -258,6 +261,9 @@ def test_nobody_hears_of_the_load(loaded: Loaded) -> None:
         " join res_users u on u.id = a.user_id where a.x_flit_key is not null) as pairs"
     )  # Odoo makes whom a task is given to a follower of its patient
     files = len(loaded.run.keys("document"))
+    if odoo.old:  # and it makes every attendee a follower of the event; no context keeps it from that
+        [[attendees]] = odoo.sql("select count(*) from calendar_attendee where partner_id is not null")
+        followed += attendees
     expected = {"mail_message": notes, "mail_activity": tasks, "mail_followers": followed, "ir_attachment": files}
     assert after == {**loaded.before, **{table: loaded.before[table] + more for table, more in expected.items()}}
     assert odoo.sink.count == 0

@@ -1,11 +1,15 @@
 """pytest plugin: fixture `odoo`, a real server on a fresh database per test module, or the stand-in.
 
 A test module that says ``ON_BOTH = True`` runs its tests on either; the marker `real_server` keeps one to the real server.
+With ``OVER_XMLRPC = True`` they run over XML-RPC as well: on the stand-in always, in the long form (marker `long`,
+FLIT_TEST_LONG=1) on the real 19 and on a real Odoo 14; the marker `json2` keeps one to JSON-2, `since_19` off the 14.
+``SERVERS = (...)`` names the servers itself.
 A test module that needs more than the standard modules overrides `odoo_modules`. Tests that use the fixture get the
 marker `odoo`. Without a server they skip, and with FLIT_REQUIRE_ODOO=1 they fail: a skip proves nothing.
 """
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import re
@@ -16,13 +20,17 @@ from typing import Any
 import pytest
 
 from flit_pipeline_tests.odoo.cache import OdooUnavailable, RunFolder
+from flit_pipeline_tests.odoo.old import OldInstall, provision_old
 from flit_pipeline_tests.odoo.provision import OdooInstall, known_version, provision
-from flit_pipeline_tests.odoo.server import LOGIN, OdooServer, json2
+from flit_pipeline_tests.odoo.server import LOGIN, OdooServer, json2, xmlrpc_call
 from flit_pipeline_tests.odoo.smtp_sink import SmtpSink
 from flit_pipeline_tests.odoo.template import OdooCluster, start_cluster
 
 REQUIRED = "FLIT_REQUIRE_ODOO"
+LONG = "FLIT_TEST_LONG"
 REAL, STAND_IN = "real server", "stand-in"
+REAL_XML, STAND_IN_XML, OLD = "real server, XML-RPC", "stand-in, XML-RPC", "Odoo 14, XML-RPC"
+JSON2, XMLRPC = "json2", "xmlrpc"
 _GIVEN = ("FLIT_TEST_ODOO_URL", "FLIT_TEST_ODOO_DATABASE", "FLIT_TEST_ODOO_API_KEY")
 _numbers = itertools.count(1)
 
@@ -31,7 +39,10 @@ ClusterFor = Callable[[tuple[str, ...]], OdooCluster]
 
 @dataclass(frozen=True)
 class OdooUnderTest:
-    """A server to test against: ours, or one given by FLIT_TEST_ODOO_* that can only be talked to."""
+    """A server to test against: ours, or one given by FLIT_TEST_ODOO_* that can only be talked to.
+
+    ``protocol``: how the program under test is to reach it.
+    """
 
     url: str
     database: str
@@ -39,6 +50,26 @@ class OdooUnderTest:
     login: str = LOGIN
     own_server: OdooServer | None = None
     own_sink: SmtpSink | None = None
+    protocol: str = JSON2
+
+    @property
+    def old(self) -> bool:
+        """Whether it is the Odoo 14."""
+        return self.own_server is not None and isinstance(self.own_server.cluster.install, OldInstall)
+
+    @property
+    def user(self) -> str:
+        """Login of the program's client, '' where it takes the key alone."""
+        return self.login if self.protocol == XMLRPC else ""
+
+    def path(self, model: str, method: str) -> str:
+        """A call of the program as the fault proxy knows it."""
+        return f"/json/2/{model}/{method}" if self.protocol == JSON2 else f"/xmlrpc/2/object/{model}/{method}"
+
+    @property
+    def batch(self) -> str:
+        """The call that writes a batch, as the fault proxy knows it."""
+        return self.path("x_flit_write", "create" if self.old else "web_save")
 
     @property
     def server(self) -> OdooServer:
@@ -55,8 +86,9 @@ class OdooUnderTest:
         return self.own_sink
 
     def call(self, model: str, method: str, **arguments: Any) -> Any:
-        """One JSON-2 call; raises httpx.HTTPError."""
-        return json2(self.url, self.database, self.api_key, model, method, arguments)
+        """One call as admin, of the test's own; raises httpx.HTTPError or xmlrpc.client.Fault."""
+        ask = xmlrpc_call if self.old else json2
+        return ask(self.url, self.database, self.api_key, model, method, arguments)
 
     def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
         """Rows from the server's database; skips on a given server."""
@@ -81,6 +113,21 @@ def odoo_install() -> OdooInstall:
 @pytest.fixture(scope="session")
 def odoo_clusters(odoo_install: OdooInstall) -> Iterator[ClusterFor]:
     """Running clusters of the session, one per set of extra modules, made when first asked for."""
+    with _clusters(odoo_install) as cluster_for:
+        yield cluster_for
+
+
+@pytest.fixture(scope="session")
+def old_clusters() -> Iterator[ClusterFor]:
+    """Running clusters with databases of Odoo 14."""
+    with _skip_or_fail():
+        install = provision_old()
+    with _clusters(install) as cluster_for:
+        yield cluster_for
+
+
+@contextlib.contextmanager
+def _clusters(install: OdooInstall) -> Iterator[ClusterFor]:
     with contextlib.ExitStack() as undo:
         run = RunFolder()
         undo.callback(run.remove)
@@ -89,7 +136,7 @@ def odoo_clusters(odoo_install: OdooInstall) -> Iterator[ClusterFor]:
         def cluster_for(modules: tuple[str, ...]) -> OdooCluster:
             if modules not in running:
                 with _skip_or_fail():
-                    running[modules] = start_cluster(odoo_install, run, modules)
+                    running[modules] = start_cluster(install, run, modules)
                 undo.callback(running[modules].stop)
             return running[modules]
 
@@ -120,19 +167,36 @@ def odoo_modules() -> tuple[str, ...]:
 def odoo(request: pytest.FixtureRequest, odoo_modules: tuple[str, ...]) -> Iterator[OdooUnderTest]:
     """A running Odoo 19 for this test module; its database starts as a copy of the template and is dropped after.
 
-    Parametrised with STAND_IN: the stand-in, which needs nothing of the machine.
+    Parametrised with STAND_IN: the stand-in, which needs nothing of the machine; with OLD: an Odoo 14.
     """
-    if getattr(request, "param", REAL) == STAND_IN:
+    kind = getattr(request, "param", REAL)
+    protocol = JSON2 if kind in (REAL, STAND_IN) else XMLRPC
+    if kind in (STAND_IN, STAND_IN_XML):
         from flit_pipeline_tests.odoo.standin import stand_in
 
-        with stand_in() as there:
+        with stand_in(protocol) as there:
             yield there
+        return
+    if kind == OLD:
+        yield request.getfixturevalue("old_odoo")
         return
     given = _given()
     if given is not None:
-        yield given
+        yield dataclasses.replace(given, protocol=protocol)
         return
-    cluster: OdooCluster = request.getfixturevalue("odoo_clusters")(odoo_modules)
+    with _served(request, request.getfixturevalue("odoo_clusters")(odoo_modules), protocol) as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def old_odoo(request: pytest.FixtureRequest) -> Iterator[OdooUnderTest]:
+    """A running Odoo 14 for this test module, on a database of its own."""
+    with _served(request, request.getfixturevalue("old_clusters")(()), XMLRPC) as there:
+        yield there
+
+
+@contextlib.contextmanager
+def _served(request: pytest.FixtureRequest, cluster: OdooCluster, protocol: str) -> Iterator[OdooUnderTest]:
     sink: SmtpSink = request.getfixturevalue("smtp_sink")
     name = re.sub(r"\W+", "_", request.module.__name__.rpartition(".")[2].lower())[:40]
     with contextlib.ExitStack() as undo:
@@ -141,28 +205,45 @@ def odoo(request: pytest.FixtureRequest, odoo_modules: tuple[str, ...]) -> Itera
         undo.callback(server.kill)  # an orderly stop takes idle workers four seconds
         server.start()
         sink.clear()
-        yield OdooUnderTest(server.url, server.database, server.api_key, server.login, server, sink)
+        yield OdooUnderTest(server.url, server.database, server.api_key, server.login, server, sink, protocol)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known wherever the plugin is used."""
     config.addinivalue_line("markers", "odoo: uses fixture odoo, a real Odoo server")
     config.addinivalue_line("markers", "real_server(why): not on the stand-in, in a module that runs on both")
+    config.addinivalue_line("markers", "json2(why): not over XML-RPC, in a module that runs over both")
+    config.addinivalue_line("markers", "since_19(why): not on Odoo 14")
+    config.addinivalue_line("markers", f"long: minutes, or an Odoo 14; deselected unless {LONG}=1")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """In a module with ``ON_BOTH = True`` every test that uses the fixture runs on both servers."""
-    if "odoo" in metafunc.fixturenames and getattr(metafunc.module, "ON_BOTH", False):
-        kept = metafunc.definition.get_closest_marker("real_server") is not None
-        metafunc.parametrize("odoo", [REAL] if kept else [REAL, STAND_IN], indirect=True, scope="module")
+    """In a module with ``ON_BOTH = True`` every test that uses the fixture runs on all servers, see above."""
+    chosen: tuple[str, ...] = getattr(metafunc.module, "SERVERS", ())
+    if "odoo" not in metafunc.fixturenames or not (chosen or getattr(metafunc.module, "ON_BOTH", False)):
+        return
+    marked = metafunc.definition.get_closest_marker
+    servers = list(chosen) or [REAL, STAND_IN]
+    if chosen:
+        servers = [name for name in servers if not (name == OLD and marked("since_19"))]
+    elif getattr(metafunc.module, "OVER_XMLRPC", False) and not marked("json2"):
+        servers += [STAND_IN_XML, REAL_XML] + ([] if marked("since_19") else [OLD])
+    if marked("real_server"):
+        servers = [name for name in servers if name not in (STAND_IN, STAND_IN_XML)]
+    long = {OLD} if chosen else {OLD, REAL_XML}
+    given = [pytest.param(one, marks=pytest.mark.long) if one in long else one for one in servers]
+    metafunc.parametrize("odoo", given, indirect=True, scope="module")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses the fixture, before `-m` is applied."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test that uses the fixture, before `-m` is applied; leave out the long ones unless asked for."""
     for item in items:
         if _uses_odoo(item):
             item.add_marker("odoo")
+    if os.environ.get(LONG) != "1" and (long := [item for item in items if item.get_closest_marker("long")]):
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -187,7 +268,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def _uses_odoo(item: pytest.Item) -> bool:
     """Whether it needs the real server."""
     given = getattr(getattr(item, "callspec", None), "params", {})
-    return "odoo" in getattr(item, "fixturenames", ()) and given.get("odoo") != STAND_IN
+    names = getattr(item, "fixturenames", ())
+    return "old_odoo" in names or ("odoo" in names and given.get("odoo") not in (STAND_IN, STAND_IN_XML))
 
 
 def _required() -> bool:

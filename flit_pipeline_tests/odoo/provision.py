@@ -35,7 +35,15 @@ REQUIREMENTS = [
 
 @dataclass(frozen=True)
 class OdooInstall:
-    """An unpacked Odoo: `root` is the file system tree, `python` runs it, `sha256` names the package."""
+    """An unpacked Odoo: `root` is the file system tree, `python` runs it, `sha256` names the package.
+
+    What other versions have otherwise: `gevent_option` names the second port, `health` a page that needs no database,
+    `api_key_arguments` are those of the method that makes a key.
+    """
+
+    gevent_option = "--gevent-port"
+    health = "/web/health"
+    api_key_arguments = "None, 'flit tests', None"
 
     root: Path
     python: Path

@@ -1,12 +1,14 @@
 """An HTTP proxy on 127.0.0.1 in front of Odoo that loses replies, or requests, on command.
 
 The client's side is keep-alive as a real server's; the server's side uses one connection per request and never resends.
+All calls of XML-RPC have one path; they are known here as `/xmlrpc/2/object/<model>/<method>`.
 """
 
 import http.client
 import socket
 import struct
 import threading
+import xmlrpc.client
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,17 +135,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_any(self) -> None:
         """Relay one request, or lose it as the rules say."""
         proxy, body = self.server.proxy, self._body()
-        rule = proxy._fault_for(self.path)
+        path = _called(self.path, body)
+        rule = proxy._fault_for(path)
         if rule is not None and rule.fault == "cut":
-            proxy._record(self.path, "cut", None)
+            proxy._record(path, "cut", None)
             self._hang_up(rule.reset)
             return
         answer, content = self._ask_upstream(body)
         if rule is not None:
-            proxy._record(self.path, _DONE[rule.fault], answer.status)
+            proxy._record(path, _DONE[rule.fault], answer.status)
             self._hang_up(rule.reset)
             return
-        proxy._record(self.path, "forwarded", answer.status)
+        proxy._record(path, "forwarded", answer.status)
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
@@ -191,6 +194,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
         else:
             self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _called(path: str, body: bytes) -> str:
+    """The path, with model and method of a call of XML-RPC."""
+    if path != "/xmlrpc/2/object":
+        return path
+    parameters, _ = xmlrpc.client.loads(body)
+    return f"{path}/{parameters[3]}/{parameters[4]}"
 
 
 def _matcher(path: str | Callable[[str], bool]) -> Callable[[str], bool]:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+import xmlrpc.client
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,16 @@ def json2(url: str, database: str, api_key: str, model: str, method: str, argume
         text = f"{model}.{method}: {reply.status_code} {reply.text[:1000]}"
         raise httpx.HTTPStatusError(text, request=reply.request, response=reply)
     return reply.json()
+
+
+def xmlrpc_call(url: str, database: str, secret: str, model: str, method: str, arguments: dict[str, Any]) -> Any:
+    """One XML-RPC call as admin, for tests on an Odoo without JSON-2. Raises xmlrpc.client.Fault."""
+    named = dict(arguments)
+    places = [named.pop(name) for name in ("ids", "vals_list", "vals", "domain") if name in named]
+    common = xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/common", allow_none=True)
+    with common, xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/object", allow_none=True) as there:
+        uid = common.authenticate(database, LOGIN, secret, {})
+        return there.execute_kw(database, uid, secret, model, method, places, named)
 
 
 class OdooServer:
@@ -67,7 +78,14 @@ class OdooServer:
             *database_options(self.cluster.postgres, self.cluster.data_dir, self.database),
             *("--db-filter", f"^{self.database}$", "--no-database-list"),
             *("--http-interface", "127.0.0.1", "--http-port", str(self.http_port)),
-            *("--gevent-port", str(self.gevent_port), "--workers", str(WORKERS), "--max-cron-threads", "0"),
+            *(
+                self.cluster.install.gevent_option,
+                str(self.gevent_port),
+                "--workers",
+                str(WORKERS),
+                "--max-cron-threads",
+                "0",
+            ),
             *("--smtp", "127.0.0.1", "--smtp-port", str(self.smtp_port), "--email-from", "odoo@example.com"),
         ]
         install = self.cluster.install
@@ -117,7 +135,7 @@ class OdooServer:
         return self.cluster.postgres.query(self.database, query, params)
 
     def call(self, model: str, method: str, **arguments: Any) -> Any:
-        """One JSON-2 call as admin; see `json2`."""
+        """One JSON-2 call as admin; see `json2` (an Odoo 14 has none)."""
         return json2(self.url, self.database, self.api_key, model, method, arguments)
 
     def odoo_shell(self, script: str) -> str:
@@ -139,7 +157,7 @@ class OdooServer:
         if self._process is None or self._process.poll() is not None:
             return True
         try:
-            return httpx.get(f"{self.url}/web/health", timeout=5).status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}{self.cluster.install.health}", timeout=5).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flit_pipeline.sandbox.odoo import RunningOdoo, serve
-from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
+from flit_pipeline_tests.odoo.fixtures import JSON2, OdooUnderTest
 
 _ANY = re.compile(r"= any\(%s\)")
 
@@ -37,10 +37,12 @@ class StandIn(OdooUnderTest):
 
 
 @contextmanager
-def stand_in() -> Iterator[StandIn]:
+def stand_in(protocol: str = JSON2) -> Iterator[StandIn]:
     """A stand-in with a fresh database, for as long as the block lasts."""
     with serve() as running:
-        yield StandIn(running.url, running.database, running.api_key, running.login, running=running)
+        yield StandIn(
+            running.url, running.database, running.api_key, running.login, protocol=protocol, running=running
+        )  # fmt: skip
 
 
 def _bound(value: Any) -> Any:

@@ -20,7 +20,7 @@ MODULES = ("crm", "contacts", "calendar", "mail")
 TEMPLATE = "template_odoo"
 _REVISION = "1"  # raise it when the content of the template changes
 _API_KEY_SCRIPT = """
-key = env(user=env.ref('base.user_admin').id)['res.users.apikeys']._generate(None, 'flit tests', None)
+key = env(user=env.ref('base.user_admin').id)['res.users.apikeys']._generate(%s)
 env.cr.commit()
 print('api-key=' + key)
 """
@@ -116,7 +116,7 @@ def _seed(install: OdooInstall, modules: tuple[str, ...]) -> Seed:
             odoo_command(
                 install, [*options, *quiet, "--init", ",".join(modules), "--without-demo=all", "--stop-after-init"]
             )
-            said = odoo_command(install, ["shell", *options, *quiet], _API_KEY_SCRIPT)
+            said = odoo_command(install, ["shell", *options, *quiet], _API_KEY_SCRIPT % install.api_key_arguments)
         key = re.search(r"^api-key=(\w+)$", said, re.MULTILINE)
         if key is None:
             raise OdooFailed(f"odoo shell printed no API key: {said[-500:]}")

@@ -218,7 +218,7 @@ def test_a_kept_edit_outweighs_an_update_of_the_same_window(ledger: Store) -> No
     created(ledger, 2, window=1)
     key = ledger.vault.ref("dr_dentes/patient/patient/0")
     with ledger.write() as connection:
-        records.keep(connection, ROUTE, key, "hash wanted", 2)
+        records.keep(connection, ledger, ROUTE, key, "hash wanted", 2)
     batches.confirm(ledger, sent(ledger, intents_of(ledger, 2, "update"), window=2), written(2), "reply")
     assert records.outcomes(ledger, ROUTE, 2) == {"conflict_kept": 1, "updated": 1}
 

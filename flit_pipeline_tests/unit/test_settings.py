@@ -36,12 +36,44 @@ def test_all_missing_odoo_variables_are_named_at_once(tmp_path: Path) -> None:
         settings(tmp_path).odoo()
 
 
+BARE = {name: value for name, value in ODOO.items() if name != "FLIT_ODOO_API_KEY"}
+USER = {"FLIT_ODOO_USER": "s3cret-login"}
+PASSWORD = {"FLIT_ODOO_PASSWORD": "s3cret pässword"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (BARE | USER, "FLIT_ODOO_USER is set without FLIT_ODOO_PASSWORD"),
+        (BARE | PASSWORD, "FLIT_ODOO_PASSWORD is set without FLIT_ODOO_USER"),
+        (ODOO | PASSWORD, "FLIT_ODOO_PASSWORD is set without FLIT_ODOO_USER"),
+        (USER | PASSWORD, "FLIT_ODOO_URL, FLIT_ODOO_DATABASE are not set"),
+        (ODOO | {"FLIT_ODOO_TRANSPORT": "s3cret"}, "FLIT_ODOO_TRANSPORT is neither json2 nor xmlrpc"),
+        (ODOO | {"FLIT_ODOO_TRANSPORT": "xmlrpc"}, "FLIT_ODOO_USER is not set"),
+        (BARE | USER | PASSWORD | {"FLIT_ODOO_TRANSPORT": "json2"}, "FLIT_ODOO_API_KEY is not set"),
+    ],
+)
+def test_half_of_a_way_into_odoo_names_the_other_half(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        settings(tmp_path, **given).odoo()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", [PASSWORD, {"FLIT_ODOO_API_KEY": "s3cret-api-key"}])
+@pytest.mark.parametrize("transport", ["", "xmlrpc"])
+def test_a_user_has_a_password_or_a_key(tmp_path: Path, secret: dict[str, str], transport: str) -> None:
+    access = settings(tmp_path, **BARE, **USER, **secret, FLIT_ODOO_TRANSPORT=transport).odoo()
+    assert (access.user, access.password or access.api_key) == ("s3cret-login", *secret.values())
+    assert access.transport == transport
+
+
 def test_line_ends_from_a_file_or_a_copy_do_no_harm(tmp_path: Path) -> None:
     """`export KEY="$(cat key)"` of a file with CRLF must not send a broken header."""
     given = {name: f" {value}\r\n" for name, value in (ODOO | REST).items()}
     access = settings(tmp_path, **given, FLIT_KEY="ab" * 32 + "\n")
     assert vars(access.odoo()) == {
         "url": ODOO["FLIT_ODOO_URL"], "database": ODOO["FLIT_ODOO_DATABASE"], "api_key": ODOO["FLIT_ODOO_API_KEY"],
+        "user": "", "password": "", "transport": "",
     }  # fmt: skip
     assert access.source("dr_dentes").token == REST["FLIT_DR_DENTES_TOKEN"]
     assert access.key() == "ab" * 32
@@ -161,3 +193,43 @@ def test_the_ledger_is_a_file_in_the_home_unless_a_server_is_named(tmp_path: Pat
     assert settings(tmp_path).ledger_url("m") == f"sqlite:///{tmp_path.resolve()}/m/ledger.sqlite"
     given = settings(tmp_path, FLIT_LEDGER_URL="postgresql://h/d")
     assert given.ledger_url("m") == "postgresql://h/d"
+
+
+SAMPLE = {name.replace("FLIT_", "FLIT_SAMPLE_"): value.replace("practice", "trial") for name, value in ODOO.items()}
+
+
+def test_samples_have_an_environment_of_their_own_where_all_of_it_is_set(tmp_path: Path) -> None:
+    assert Wiring(settings(tmp_path, **ODOO)).place_of_samples == "practice"
+    both = settings(tmp_path, **ODOO, **SAMPLE)
+    assert Wiring(both).place_of_samples == "sample"
+    trial = both.at("sample")
+    assert (trial.odoo().database, both.odoo().database) == ("trial", "practice")
+    assert trial.migration_home("m") == tmp_path / "m" / "sample"
+    assert (trial.ledger_url("m"), trial.namespace("m")) == (
+        f"sqlite:///{tmp_path / 'm' / 'sample' / 'ledger.sqlite'}",
+        "flit_m_sample",
+    )
+    assert (both.migration_home("m"), both.namespace("m")) == (tmp_path / "m", "flit_m")
+    assert settings(tmp_path, **ODOO, **SAMPLE, FLIT_ENVIRONMENT="sample").odoo().database == "trial"
+
+
+@pytest.mark.parametrize("missing", SAMPLE)
+def test_half_an_environment_of_samples_names_what_is_missing(tmp_path: Path, missing: str) -> None:
+    half = settings(tmp_path, **ODOO, **{**SAMPLE, missing: " "})
+    for call in (lambda: half.has_sample, lambda: half.at("sample"), lambda: Wiring(half).place_of_samples):
+        with pytest.raises(SettingsError, match=f"is set without {missing}") as caught:
+            call()
+        assert "s3cret" not in str(caught.value)
+
+
+def test_an_environment_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="FLIT_SAMPLE_ODOO_URL, FLIT_SAMPLE_ODOO_DATABASE"):
+        settings(tmp_path, **ODOO, FLIT_ENVIRONMENT="sample")
+    with pytest.raises(SettingsError, match="FLIT_ENVIRONMENT names no environment"):
+        settings(tmp_path, **ODOO, FLIT_ENVIRONMENT="production")
+    same = settings(tmp_path, **ODOO, **{name.replace("FLIT_", "FLIT_SAMPLE_"): value for name, value in ODOO.items()})
+    with pytest.raises(SettingsError, match="FLIT_SAMPLE_ODOO_DATABASE names the practice's own database"):
+        _ = same.has_sample
+    shared = settings(tmp_path, **ODOO, **SAMPLE, FLIT_LEDGER_URL="sqlite:///one.sqlite").at("sample")
+    with pytest.raises(SettingsError, match="FLIT_LEDGER_URL names a file"):
+        shared.ledger_url("m")

@@ -22,7 +22,7 @@ def test_the_shipped_specs_pass(tmp_path: Path) -> None:
     result = check(SHIPPED, tmp_path)
     assert result.exit_code == 0, result.output
     assert result.output.startswith(
-        f"{NAME}: 15 routes into res.partner, calendar.event, ir.attachment, mail.activity, mail.message; spec "
+        f"{NAME}: 17 routes into res.partner, account.move, calendar.event, ir.attachment, mail.activity, mail.message; spec "
     )
 
 

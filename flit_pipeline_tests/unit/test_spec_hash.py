@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -15,14 +16,54 @@ from flit_pipeline.mapping.transforms import TRANSFORMS
 from flit_pipeline.specs.grammar import Strict
 from flit_pipeline.specs.match_spec import Match
 from flit_pipeline.specs.migration import Migration, load
-from flit_pipeline_tests.bad_specs import BASE, MIGRATION, spoiled
+from flit_pipeline.specs.migration_spec import NewModel, State
+from flit_pipeline_tests import bad_specs
+from flit_pipeline_tests.bad_specs import MIGRATION
 
 PARTS = ("file", "source", "models")
+MORE: list[dict[str, str]] = [
+    {"in": f"{MIGRATION}/migration.yaml", "find": "batch_size: 100", "put": """batch_size: 100
+options: {rooms: {title: rooms as records, recommended_above: {visit: 5}}}"""},
+    {"in": f"{MIGRATION}/x_room.yaml", "write": """model: x_room
+creates_model: {label: Room}
+routes:
+  room:
+    option: rooms
+    without: visit
+    rows: visit
+    key: visit_id
+    fields: {x_name: {from: [visit_id, patient_name, starts_at, ends_at], via: join_comma}}
+"""},
+    {"in": f"{MIGRATION}/account.move.yaml", "write": """model: account.move
+routes:
+  bill:
+    requires: account
+    state: {field: state, to: draft}
+    rows: |
+      select p.patient_id, v.lines, [p.patient_id] as _rows_patient, coalesce(v.ids, []) as _rows_visit
+      from patient p left join (
+        select patient_id, list(visit_id) as ids, list(struct_pack(id := visit_id, what := patient_name)) as lines
+        from visit group by patient_id) v on v.patient_id = p.patient_id
+    key: patient_id
+    fields:
+      partner_id: {ref: patient}
+      invoice_line_ids:
+        {lines: lines, model: account.move.line, of: visit, key: id, fields: {name: {from: what, via: plain}}}
+"""},
+]  # fmt: skip
+"""What the base of the bad specs has not: routes that depend on an app or an option, lines, a model of one's own."""
+
+
+def spoiled(case: dict[str, Any], to: Path) -> Path:
+    """The specs with everything in them and the edits of a case."""
+    edits = case.get("edits", [case])
+    return bad_specs.spoiled({**case, "edits": [*MORE, *edits]}, to)
 
 
 @cache
 def base() -> Migration:
-    return load(BASE, MIGRATION)
+    with TemporaryDirectory() as folder:
+        return load(spoiled({}, Path(folder)), MIGRATION).everything
 
 
 def rewritten(tmp_path: Path, change: Callable[[Any], Any]) -> str:
@@ -123,22 +164,27 @@ def flipped(value: Any, path: tuple[Any, ...], name: str = "") -> Any:
     return [flipped(item, rest, name) if index == first else item for index, item in enumerate(value)]
 
 
+NEW_BLOCKS = {"state": State(field="state", to="draft"), "creates_model": NewModel(label="Room")}
+
+
 def other(value: Any, name: str) -> Any:
     if name == "via":
         return "plain" if value != "plain" else "email"
     if name == "match":
         return Match(by={"name": ""}, policy="keep")
+    if value is None and name in NEW_BLOCKS:
+        return NEW_BLOCKS[name]
     if isinstance(value, bool):
         return not value
     return value + 1 if isinstance(value, int) else f"{value or ''}x"
 
 
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
-    """How and when the source is read, the size of a batch and how many are under way."""
+    """How and when the source is read, the size of a batch, how many are under way, and what is tried first."""
     if part == "source":
         ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
         return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv", "delta"))
-    return part == "file" and path[0] in ("batch_size", "lanes", "pickup")
+    return part == "file" and path[0] in ("batch_size", "lanes", "pickup", "sample")
 
 
 ALL_LEAVES = [(part, path) for part in PARTS for path in leaves(getattr(base(), part))]

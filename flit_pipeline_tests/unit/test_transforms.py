@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from flit_pipeline.errors import BadValue
 from flit_pipeline.mapping.transforms import TRANSFORMS, apply, resolve
+from flit_pipeline.mapping.transforms.html import paragraphs, without_markup
 from flit_pipeline.mapping.transforms.text import storable
 from flit_pipeline.specs.source_spec import Locale
 
@@ -121,6 +122,13 @@ def test_html_keeps_the_words(text: str) -> None:
     assert "\n" not in markup
     if not any("\x80" <= c <= "\x9f" for c in text):
         assert reader.text.split() == storable(text).split()
+
+
+@given(st.text() | st.text(alphabet="ab<>&;\n-# \xa0\"'/"))
+def test_html_can_be_taken_back_where_a_field_shows_tags(text: str) -> None:
+    markup = paragraphs(text)
+    assert paragraphs(without_markup(markup)) == markup
+    assert without_markup(paragraphs("a <b> &amp;lt; c\n\nd\ne")) == "a <b> &amp;lt; c\n\nd\ne"
 
 
 @pytest.mark.parametrize(

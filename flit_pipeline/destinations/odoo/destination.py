@@ -1,6 +1,7 @@
 """The Odoo destination: the parts of this room behind the one protocol the loader and the verifier know."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flit_pipeline.destinations.base import Candidate, Fact, LookupKey, SchemaNote, SchemaPlan
@@ -22,12 +23,14 @@ from flit_pipeline.destinations.odoo.fence import Fences
 from flit_pipeline.destinations.odoo.lease import Lease
 from flit_pipeline.destinations.odoo.names import KEY, PARENTS, WRITE
 from flit_pipeline.destinations.odoo.undo import OdooUndo
+from flit_pipeline.mapping.transforms import registry
+from flit_pipeline.mapping.transforms.html import MARKUP, without_markup
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import Migration
 
 
 class OdooDestination:
-    """One Odoo 19 database. ``ledger``: uuid of the ledger, which marks our fences and holds the lease."""
+    """One Odoo database. ``ledger``: uuid of the ledger, which marks our fences and holds the lease."""
 
     def __init__(self, client: OdooClient, migration: Migration, ledger: str) -> None:
         self.client = client
@@ -37,6 +40,13 @@ class OdooDestination:
         self._lookups = lookups.LookupTables(client)
         self._types: dict[str, dict[str, str]] = {}
         self._proof = proof.Reading(client)
+        rules = [
+            ((route.model, name), rule)
+            for route in migration.routes.values() for name, rule in route.route.fields.items()
+        ]  # fmt: skip
+        self._markup = {at for at, one in rules if one.via and registry.resolve(one.via).transform.name in MARKUP}
+        self._if_required = {at for at, one in rules if one.if_required}
+        self._defaults: dict[tuple[str, str], Any] = {}
         self.lease = Lease(client, migration.name, ledger)
         self.undo = OdooUndo(client, migration, self.lease)
 
@@ -99,7 +109,29 @@ class OdooDestination:
 
     def send(self, model: str, fence: int, commands: Sequence[Command], fields: Sequence[str]) -> list[Written]:
         """Write the batch under its fence, atomically."""
-        return self._fences.send(model, fence, commands, fields)
+        return self._fences.send(model, fence, self._with_lines(model, commands), fields)
+
+    def _with_lines(self, model: str, commands: Sequence[Command]) -> Sequence[Command]:
+        """Updates of child records as commands by their key, whoever asks: a load, fix-back, or the way back."""
+        names = {field for owner, field in self._children if owner == model}
+        ids = [one.dest_id for one in commands if one.dest_id is not None and names & one.values.keys()]
+        if not ids:
+            return commands
+        there = self.read(model, ids, sorted(names))
+        return [
+            replace(one, values=self._by_key(model, one.values, there[one.dest_id]))
+            if one.dest_id in there and names & one.values.keys()
+            else one
+            for one in commands
+        ]
+
+    def _by_key(self, model: str, values: dict[str, Any], there: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: lines.changes(value, there[name], self._canonical_of_children(model, name))
+            if (model, name) in self._children
+            else value
+            for name, value in values.items()
+        }
 
     def soft_fields(self, model: str, fields: Sequence[str]) -> list[str]:
         """Fields to read back in the call that writes them: html is sanitised, numbers rounded, lists completed.
@@ -126,9 +158,12 @@ class OdooDestination:
         return self._fences.orphans() if schema.live_models(self.client, [WRITE]) else []
 
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> dict[int, dict[str, Any]]:
-        """Records by id; missing ones are absent."""
-        domain = [["id", "in", list(ids)]]
-        rows = self.client.read(model, "search_read", domain=domain, fields=list(fields), order="id", load=None)
+        """Records by id; missing ones are absent.
+
+        Not by ``search_read``: it leaves archived records out of a list of records, whatever the context says, so that
+        an event whose guest was archived looked as if a user had taken the guest away (tried).
+        """
+        rows = self.client.read(model, "read", ids=sorted(set(ids)), fields=list(fields), load=None) if ids else []
         for name in fields:
             if (model, name) in self._children:
                 self._put_children(model, name, rows)
@@ -184,18 +219,18 @@ class OdooDestination:
         child, _ = self._children[model, field]
         return lines.created([(key, {n: self.wire(child, n, v) for n, v in one.items()}) for key, one in children])
 
-    def changes(self, model: str, values: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-        """Wire values of an update, its lines as commands by their key."""
-        return {
-            name: lines.changes(value, before[name], self._canonical_of_children(model, name))
-            if (model, name) in self._children and name in before
-            else value
-            for name, value in values.items()
-        }
-
     def wire(self, model: str, field: str, value: Any) -> Any:
-        """A mapped value in wire form."""
-        return values.wire(self._kind(model, field), field, value)
+        """A mapped value in wire form.
+
+        Where a field that the spec fills with HTML is plain text (the description of an event in Odoo 14), its tags are
+        taken out again. Where one that the spec says ``if_required`` of is required, it is never empty.
+        """
+        kind = self._kind(model, field)
+        if value is None and (model, field) in self._defaults:
+            value = self._defaults[model, field]
+        if kind == "text" and isinstance(value, str) and (model, field) in self._markup:
+            value = without_markup(value)
+        return values.wire(kind, field, value)
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         """An attachment of type ``url``."""
@@ -206,8 +241,18 @@ class OdooDestination:
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model, read once."""
         if model not in self._types:
-            self._types[model] = {n: f["type"] for n, f in schema.fields_of(self.client, model).items()}
+            facts = schema.fields_of(self.client, model)
+            self._types[model] = {name: fact["type"] for name, fact in facts.items()}
+            lines = sorted(name for of, name in self._if_required if of == model)
+            asked = [name for name in lines if facts.get(name, {}).get("required")]
+            given = self.client.read(model, "default_get", fields=asked) if asked else {}
+            self._defaults |= {(model, name): given[name] for name in asked if name in given}
         return self._types[model]
+
+    @property
+    def call_limits(self) -> Mapping[str, int]:
+        """``limit_time_real`` and ``limit_time_cpu`` as a server has them that nobody configured otherwise."""
+        return {"real time": 120, "processor time": 60}
 
     def evidence(self, model: str, fields: Sequence[str]) -> list[str]:
         """The fields, of a file its checksum, size and link, and who wrote the record last."""
@@ -227,6 +272,8 @@ class OdooDestination:
 
     def same(self, model: str, field: str, wanted: Any, found: Any) -> str | None:
         """'' where the value stands as wanted, the name of the rule that makes it the same, or None."""
+        if (model, field) in self._children:
+            return "" if self.canonical(model, field, wanted) == self.canonical(model, field, found) else None
         kind = self._kind(model, field)
         if kind == "binary":
             return proof.same_file(wanted, found)

@@ -37,8 +37,10 @@ MUST_GIVE = {
 }
 """What a create must name: required by the server, or filled with today and the API user when left out (tried)."""
 
-TAKEN_AT_CREATE = {("ir.attachment", "mimetype"), ("account.move", "move_type")}
-"""Marked readonly, and kept as sent (tried)."""
+TAKEN_AT_CREATE = {
+    ("account.move", "move_type"), *(("ir.attachment", name) for name in ("mimetype", "res_model", "res_id")),
+}  # fmt: skip
+"""Marked readonly (the last two in Odoo 14), and kept as sent (tried)."""
 
 STATES = {"account.move": ("draft",)}
 """States in which this program leaves records; a person posts an invoice, in Odoo, where its total is seen."""
@@ -138,7 +140,7 @@ def _field_problems(
         yield f"{why} and cannot be written"
     else:
         field = _Field(migration, route, rule, fact)
-        yield from list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known)]
+        yield from list(_form(field)) or [*_target(field), *_values(field), *_look_up(rule, known), *_empty(field)]
 
 
 def _evidence(migration: Migration, route: BoundRoute, known: _Known) -> Iterator[str]:
@@ -209,6 +211,14 @@ def _form(field: _Field) -> Iterator[str]:
         yield f"is a {kind}, which this release does not write"
     elif form not in ("from", "const"):
         yield f"is a {kind} and holds no record; fill it with from or const, not with {form}"
+
+
+def _empty(field: _Field) -> Iterator[str]:
+    """Whether an owner who is no user may be left out: a to-do of Odoo 14 belongs to somebody, one of 19 may not."""
+    owners = field.migration.file.owners
+    nobody = owners is None or owners.fallback == "none"
+    if field.rule.owner and nobody and field.fact.get("required") and field.rule.if_required is None:
+        yield "is required here, and an owner who is no user leaves it empty; add if_required: default, or a fallback"
 
 
 def _target(field: _Field) -> Iterator[str]:

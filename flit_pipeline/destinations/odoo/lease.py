@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.destinations.odoo.client import OdooClient
-from flit_pipeline.destinations.odoo.names import LEASE_PARAMETER, LEDGER_PARAMETER
+from flit_pipeline.destinations.odoo.names import AUDIT_PARAMETER, LEASE_PARAMETER, LEDGER_PARAMETER
 from flit_pipeline.errors import (
     AccessRefused,
     DestinationRefused,
@@ -56,11 +56,13 @@ class Holder:
 
 
 class Lease:
-    """The right to write one migration into one database, for one ledger."""
+    """The right to write one migration into one database, for one ledger. ``owned``: until ``disown``."""
 
     def __init__(self, client: OdooClient, migration: str, ledger: str) -> None:
         self._client, self._ledger = client, ledger
         self._lease, self._owner = f"{LEASE_PARAMETER}.{migration}", f"{LEDGER_PARAMETER}.{migration}"
+        self._anchor = f"{AUDIT_PARAMETER}.{migration}"
+        self.owned = True
         self._me = Holder.me()
         self._last_beat = 0.0
 
@@ -103,6 +105,9 @@ class Lease:
         """The destination holds nothing of this ledger any more: another one may come."""
         for row in self._parameter(self._owner):
             if row["value"] == self._ledger:
+                self.owned = False
+                for left in self._parameter(self._anchor):
+                    self._remove(left["id"])
                 self._remove(row["id"])
 
     def take(self) -> None:
@@ -157,6 +162,25 @@ class Lease:
                 continue
             except RunAgain:
                 return
+
+    def anchored(self) -> str | None:
+        """The head of the ledger's audit chain as it was last left here, None where it never was."""
+        rows = self._parameter(self._anchor)
+        return str(rows[0]["value"]) if rows else None
+
+    def anchor(self, text: str) -> None:
+        """Leave the head of the audit chain here, while the destination is ours: for the holder of the lease."""
+        for _ in range(TRIES if self.owned else 0):
+            rows = self._parameter(self._anchor)
+            if rows and rows[0]["value"] == text:
+                return
+            try:
+                if not rows:
+                    self._create(self._anchor, text)
+                    continue
+                self._client.write(MODEL, "write", ids=[rows[0]["id"]], vals={"value": text})
+            except OutcomeUnknown:
+                continue  # the next look tells whether it arrived
 
     def _value(self) -> str:
         return json.dumps({**asdict(self._me), "ledger": self._ledger, "beat": time.time()})

@@ -6,6 +6,7 @@ FENCE_FIELD = "x_fence_id"
 KEY = "x_flit_key"
 LEASE_PARAMETER = "flit.lease"
 LEDGER_PARAMETER = "flit.ledger"
+AUDIT_PARAMETER = "flit.audit"
 PARENTS = ("res_id", "partner_id", "partner_ids")
 """Followers, chatter and attendees hang on these: two calls that write children of one collide there (docs/odoo.md)."""
 

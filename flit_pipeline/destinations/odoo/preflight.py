@@ -4,9 +4,10 @@ The same rules serve ``check`` with the field facts that ship with the program a
 """
 
 from flit_pipeline.destinations.odoo.client import OdooClient
+from flit_pipeline.destinations.odoo.connect import major
 from flit_pipeline.destinations.odoo.fit import Fact, Facts, spec_problems
 from flit_pipeline.destinations.odoo.schema import fields_of, live_models
-from flit_pipeline.errors import DestinationRefused
+from flit_pipeline.errors import AccessRefused, DestinationRefused
 from flit_pipeline.specs.migration import Migration
 
 __all__ = ["Facts", "live_problems", "spec_problems"]
@@ -17,8 +18,8 @@ CRM_MODEL = "crm.lead"
 def live_problems(client: OdooClient, migration: Migration) -> list[str]:
     """Pre-flight against the live server."""
     version = client.version()
-    if int("".join(c for c in version.split(".")[0] if c.isdigit()) or 0) < 19:
-        return [f"the server is Odoo {version}; JSON-2 needs 19 or newer"]
+    if major(version) < client.oldest:
+        return [f"the server is Odoo {version}; {client.oldest} is the oldest that answers as this program asks"]
     problems = []
     if CRM_MODEL not in live_models(client, [CRM_MODEL]):
         problems.append("the CRM app is not installed: install crm in this database")
@@ -51,5 +52,7 @@ def _facts(client: OdooClient, models: set[str]) -> dict[str, dict[str, Fact]]:
 def _may(client: OdooClient, model: str, operation: str) -> bool:
     try:
         return bool(client.read(model, "has_access", ids=[], operation=operation))
+    except AccessRefused:  # before Odoo 18 under another name
+        return bool(client.read(model, "check_access_rights", operation=operation, raise_exception=False))
     except DestinationRefused:
         return False

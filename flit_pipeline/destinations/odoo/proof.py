@@ -88,8 +88,11 @@ class Reading:
         return {row[KEY]: row["id"] for row in rows}
 
     def traces(self, since: str) -> dict[str, int]:
-        """Counts of what our user made since a time. A mail that was sent is deleted and cannot be counted; the
-        notification or the log line that goes with it stays, unless somebody deleted that too."""
+        """Counts of what our user made since a time.
+
+        A mail that was sent is deleted and cannot be counted; the notification or the log line that goes with it stays,
+        unless somebody deleted that too.
+        """
         self.by_person({WRITER: False})
         since = since[:19].replace("T", " ")
         made = [["create_uid", "=", self._ours], ["create_date", ">=", since]]

@@ -144,6 +144,8 @@ def _drop_models(client: OdooClient, models: Sequence[str], cleared: Cleared, *,
             links = client.read("ir.model.fields", "search", domain=[
                 ["model", "=", model], ["ttype", "=", "many2many"], ["state", "=", "manual"]
             ])  # fmt: skip
+            if model not in (WRITE, FENCE):
+                screens.remove(client, model)
             _again(client, "ir.model.fields", "unlink", links)
             _again(client, "ir.model", "unlink", [live[model]])
             cleared.removed.append(f"model {model}")

@@ -132,3 +132,21 @@ def _menu(client: OdooClient, model: str, label: str, note: SchemaNote) -> None:
 
 def _shown(names: list[str]) -> str:
     return "".join(f'<field name="{name}"/>' for name in names)
+
+
+def remove(client: OdooClient, model: str) -> None:
+    """Take menu entries, actions and views of a model of ours away, before the model itself. Safe to repeat."""
+    actions = _found(client, ACTION, [["res_model", "=", model]])
+    opens = [f"{ACTION},{number}" for number in actions]
+    menus = _found(client, MENU, [["action", "in", opens]]) if opens else []
+    for kind, ids in ((MENU, menus), (ACTION, actions), (VIEW, _found(client, VIEW, [["model", "=", model]]))):
+        if ids:
+            client.write(kind, "unlink", ids=ids)
+
+
+def _found(client: OdooClient, kind: str, domain: list[Any]) -> list[int]:
+    """Ids; none where the destination does not tell."""
+    try:
+        return list(client.read(kind, "search", domain=domain, order="id"))
+    except DestinationRefused:
+        return []

@@ -14,14 +14,16 @@ TEXT = ("char", "text", "html", "selection", "reference")
 
 
 def wire(kind: str, field: str, value: Any) -> Any:
-    """A mapped value as Odoo's JSON takes it, by the field's type. None becomes False.
+    """A mapped value as Odoo takes it, by the field's type.
+
+    None becomes False, in html the empty text: Odoo 14 makes the word False of it in the body of a message.
 
     Raises BadValue naming field and type, never the value.
     """
     if kind == "boolean":
         return _boolean(field, value)
     if value is None:
-        return [[6, 0, []]] if kind in ("many2many", "one2many") else False
+        return [[6, 0, []]] if kind in ("many2many", "one2many") else "" if kind == "html" else False
     if kind in TEXT:
         return _UNFIT.sub("", value if isinstance(value, str) else _text(value))
     if kind == "many2many":

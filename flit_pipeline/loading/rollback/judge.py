@@ -132,22 +132,21 @@ class Judge:
     def _wire(self, model: str, name: str, value: Any, live: Any) -> Any:
         """What was read, as it is written."""
         if any(isinstance(row, dict) for rows in (value, live) if isinstance(rows, list) for row in rows):
-            return self._lines(model, name, value, live)
+            return self._lines(model, name, value)
         empty = value is False and self._destination.field_types(model)[name] != "boolean"
         try:
             return self._destination.wire(model, name, None if empty else value)
         except BadValue:
             return value
 
-    def _lines(self, model: str, name: str, value: Any, live: Any) -> Any:
-        """Lines as they were, as commands on those that stand. One without a key is a person's and counts as edited."""
+    def _lines(self, model: str, name: str, value: Any) -> Any:
+        """Lines as they were. One without a key is a person's and counts as edited."""
         key = self._destination.key_field
         children = [
             (str(row[key]), {n: None if cell is False else cell for n, cell in row.items() if n not in ("id", key)})
             for row in value
         ]
-        wanted = self._destination.lines(model, name, children)
-        return self._destination.changes(model, {name: wanted}, {name: live})[name]
+        return self._destination.lines(model, name, children)
 
     def _look_around(self, model: str, ids: Sequence[int], fates: Fates) -> None:
         """Records that something of others points at are left.

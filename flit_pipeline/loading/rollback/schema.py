@@ -3,6 +3,7 @@
 from sqlalchemy import delete, select
 
 from flit_pipeline.ledger import history
+from flit_pipeline.ledger.digests import news_of
 from flit_pipeline.ledger.tables import schema_object
 from flit_pipeline.loading.rollback.proof import Certificate
 from flit_pipeline.loading.rollback.target import Target
@@ -21,6 +22,8 @@ def clear_schema(work: Workspace, destination: Target, certificate: Certificate)
                 connection.execute(
                     delete(schema_object).where(schema_object.c.model == model, schema_object.c.name == name)
                 )
+            rows = ({"model": model, "name": name} for model, name in pairs)
+            work.store.record(connection, *(news_of("schema removed", row) for row in rows))
 
     with work.store.read() as connection:
         ours = [(row.model, row.name) for row in connection.execute(select(schema_object))]

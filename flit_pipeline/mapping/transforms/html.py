@@ -16,6 +16,9 @@ _SILENT = frozenset(("script", "style", "head", "title"))
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\xa0": "&nbsp;", "\n": "<br>"})
 _WINDOWS = {byte: bytes([byte]).decode("cp1252", "ignore") for byte in range(0x80, 0xA0)}
 _SIGNATURE = re.compile(r"^(--[^\S\n]?)\n", re.MULTILINE)
+MARKUP = frozenset(("html", "details"))
+"""Transforms whose result is HTML."""
+
 _PARAGRAPH = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 
 
@@ -30,6 +33,14 @@ def paragraphs(text: str) -> str:
     if not text:
         return ""
     return "".join(f"<p>{part.translate(_ENTITIES)}</p>" for part in _PARAGRAPH.split(_SIGNATURE.sub(r"\1\n\n", text)))
+
+
+def without_markup(markup: str) -> str:
+    """The text behind what ``paragraphs`` made, for a field that shows tags as they are."""
+    text = markup.removeprefix("<p>").removesuffix("</p>").replace("</p><p>", "\n\n").replace("<br>", "\n")
+    for sign, entity in (("\xa0", "&nbsp;"), ("<", "&lt;"), (">", "&gt;"), ("&", "&amp;")):
+        text = text.replace(entity, sign)
+    return text
 
 
 class _Reader(HTMLParser):

@@ -1,0 +1,94 @@
+"""The assets of a sample: which records it takes, and its proof. Counts, names of fields, and nobody's values."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import dagster as dg
+
+from flit_pipeline.orchestration.border import safely
+from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import key, opened, placed
+from flit_pipeline.pipeline.sample import choose
+from flit_pipeline.specs.migration import Migration
+from flit_pipeline.verification.sample import finish, is_equal, prove
+
+ACCOUNTED = "sample_is_accounted_for"
+EQUAL = "cells_are_equal"
+EXERCISED = "every_value_is_exercised"
+
+
+def selected(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    """The choice."""
+
+    @dg.asset(
+        key=key(migration.name, "sample", "selection"), group_name=migration.name, kinds={"duckdb"},
+        deps=[key(migration.name, "mapped", model) for model in migration.order_of_models],
+        description="Records of a sample: every value of every stratum is met, closed under references",
+    )  # fmt: skip
+    def selection(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        with safely(context, opener.alive()), placed(opener, context).workspace(migration.name) as work:
+            chosen = choose(work)
+            told = chosen.statement
+            context.log.info(f"sample: {chosen.patients} of {chosen.mapped}, {sum(chosen.records.values())} records")
+            metadata: dict[str, int] = {"picked": chosen.patients, "of": chosen.mapped}
+            metadata |= {f"{route} records": count for route, count in chosen.records.items()}
+            for name, (met, there) in told.strata.items():
+                metadata |= {f"{name} values": there, f"{name} values not exercised": there - met}
+            metadata["routes not exercised"] = len(told.unmet_routes)
+            metadata["fields not exercised"] = len(told.fields)
+            return dg.MaterializeResult(metadata=metadata)
+
+    return selection
+
+
+def sample_report(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
+    """The proof, with which a sample is finished."""
+    asset_key = key(migration.name, "report", "sample")
+
+    @dg.asset(
+        key=asset_key, group_name=migration.name,
+        deps=[key(migration.name, migration.file.destination, model) for model in migration.order_of_models],
+        check_specs=[dg.AssetCheckSpec(name, asset=asset_key) for name in (ACCOUNTED, EQUAL, EXERCISED)],
+        description="Every mapped cell of the sample read back and classed; what it did not exercise; its slowest call",
+    )  # fmt: skip
+    def sample(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        with (
+            safely(context, opener.alive()),
+            opened(opener, context, migration.name) as (work, destination),
+            ExitStack() as stack,
+        ):
+            proof = prove(work, destination)
+            here = placed(opener, context)
+            path = here.reports(migration.name) / "sample.json"
+            path.write_text(json.dumps(proof.as_json(work.vault), indent=2, ensure_ascii=False), encoding="utf-8")
+            lines = proof.lines(work.vault)
+            for line in lines:
+                context.log.info(line)
+            cells = {f"{cls} cells": count for cls, count in proof.cells.totals.items()}
+            unmet = [line for line in lines if line.startswith("not exercised")]
+            next_step = "Next: `flit-pipeline report` shows the cells; correct the map, or accept the diff"
+            problems = proof.reconciliation.problems
+            yield dg.MaterializeResult(
+                metadata={
+                    "report": dg.MetadataValue.path(str(path)), "diff": proof.cells.diff_hash(work.vault), **cells,
+                    "not exercised": len(unmet), "slowest call": proof.slowest_line(),
+                },
+                check_results=[
+                    _check(asset_key, ACCOUNTED, not problems, problems),
+                    _check(asset_key, EQUAL, is_equal(proof), [lines[1], *([] if is_equal(proof) else [next_step])]),
+                    _check(asset_key, EXERCISED, not unmet, unmet),
+                ],
+            )  # fmt: skip
+            own = None
+            if here.place != "practice":
+                own = stack.enter_context(opener.at("practice").workspace(migration.name)).store
+            finish(work, destination, proof, own)
+
+    return sample
+
+
+def _check(asset_key: dg.AssetKey, name: str, passed: bool, lines: list[str]) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR if name == ACCOUNTED else dg.AssetCheckSeverity.WARN
+    text = "; ".join(lines) or "all"
+    return dg.AssetCheckResult(check_name=name, asset_key=asset_key, passed=passed, severity=severity, description=text)

@@ -1,0 +1,144 @@
+"""The completion report as sections: titles, sentences, tables. What it is made of is gathered in handover.py."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Facts = Mapping[str, Any]
+Rows = Sequence[Sequence[Any]]
+REASONS = {
+    "matched": "matched with a user", "no_email": "no e-mail in the source", "no_user": "no user of this e-mail",
+    "email_shared_by_staff": "one e-mail for several people",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading of the page. ``numbers``: columns set to the end; ``bars``: label -> count, drawn above the table."""
+
+    title: str
+    lines: Sequence[str] = ()
+    head: Sequence[str] = ()
+    rows: Rows = ()
+    numbers: Sequence[int] = ()
+    bars: Mapping[str, int] = field(default_factory=dict)
+
+
+def lead(facts: Facts) -> tuple[str, bool]:
+    """The one sentence a manager reads first, and whether it is a good one."""
+    problems, cells = facts["problems"], facts["fidelity"]
+    said = (
+        f"The reconciliation does not hold: {len(problems)} lines below say where."
+        if problems
+        else "Every row of the source and every record is accounted for."
+    )
+    if cells is None:
+        return f"{said} The cells were not yet verified: run reconcile.", not problems
+    share = 100 * cells["sound"] / (cells["denominator"] or 1)
+    whole = cells["sound"] == cells["denominator"]
+    shown = "100" if whole else f"{min(share, 99.999):.3f}"  # never rounded up to a hundred
+    said += f" {cells['sound']:,} of {cells['denominator']:,} mapped cells hold what they should ({shown} %)."
+    return said, whole and not problems
+
+
+def sections(
+    facts: Facts, *, staff: Sequence[Mapping[str, Any]] | None = None, signers: Mapping[str, str] | None = None
+) -> Iterator[Section]:
+    """The page in its order. ``staff``, ``signers``: names, where a person asked for them."""
+    if facts["problems"]:
+        yield Section("What does not hold", facts["problems"])
+    counts = [(name, one["destination"], one["ledger"]) for name, one in facts["counts"].items()]
+    drawn = {name: there for name, there, _ in counts if there}
+    yield Section("What moved", (), ("records of", "in the CRM", "in the ledger"), counts, (1, 2), drawn)
+    yield _rows(facts)
+    yield _held(facts)
+    yield from _staff(facts, staff)
+    yield _pickup(facts)
+    yield from _fidelity(facts)
+    found = [(one["severity"], one["object"], one["column"], one["rule"], one["rows"]) for one in facts["findings"]]
+    head = ("severity", "object", "column", "finding", "rows")
+    yield Section("Findings in the data", () if found else ("None.",), head, found, (4,))
+    rebuild = list(facts["rebuild"].items())
+    lines = ("None — rebuild required. The rebuild reference says with what.",) if rebuild else ("Nothing.",)
+    yield Section("Not moved", lines, ("row of the object table", "rules to rebuild"), rebuild, (1,))
+    yield _approvals(facts, signers)
+    back = facts["rollback"]
+    if back:
+        ended = "and was read back" if back["holds"] else "and does not hold: run it again"
+        said = ", ".join(f"{back[name]:,} {name}" for name in ("deleted", "restored", "released"))
+        yield Section("Rolled back", (f"{back['scope']}: {said}, {ended}.",))
+    yield _support(facts)
+
+
+def _rows(facts: Facts) -> Section:
+    rows = []
+    for one in facts["identities"]:
+        parts = " + ".join(f"{count:,} {name}" for name, count in one["parts"].items())
+        rows.append((one["name"], one["whole"], parts or "0", "yes" if one["closes"] else "NO"))
+    return Section("Where each row is", (), ("rows or records", "all", "one class each", "adds up"), rows, (1,))
+
+
+def _held(facts: Facts) -> Section:
+    rows = [(one["object"], one["rule"], one["column"], one["rows"], one["remedy"]) for one in facts["held"]]
+    line = "They wait with their remedy and are tried again at each run." if rows else "None."
+    return Section("Held rows", (line,), ("object", "rule", "column", "rows", "remedy"), rows, (3,))
+
+
+def _staff(facts: Facts, staff: Sequence[Mapping[str, Any]] | None) -> Iterator[Section]:
+    counts = [(REASONS.get(name, name), count) for name, count in facts["owners"].items()]
+    lines = () if counts else ("Not looked at: run handover, or the spec names no owners.",)
+    yield Section("Staff and users", lines, ("staff", "people"), counts, (1,))
+    if staff:
+        rows = [
+            (one["name"], one["email"], REASONS.get(one["reason"], one["reason"]), one["records"], one["remedy"])
+            for one in staff
+        ]
+        yield Section("Staff without a user", (), ("name", "e-mail", "why", "records", "remedy"), rows, (3,))
+
+
+def _pickup(facts: Facts) -> Section:
+    names = ("fresh", "changed", "gone", "back", "held")
+    rows = [
+        (one["starts"], one["ends"], one["state"], *(one["changes"].get(name, 0) for name in names))
+        for one in facts["windows"]
+        if one["kind"] == "delta"
+    ]
+    head = ("from", "to", "state", "new", "changed", "gone", "back", "held")
+    return Section("Pickup after the full load", () if rows else ("None yet.",), head, rows, (3, 4, 5, 6, 7))
+
+
+def _fidelity(facts: Facts) -> Iterator[Section]:
+    cells = facts["fidelity"]
+    if cells is None:
+        yield Section("Fidelity", ("Not yet verified.",))
+        return
+    line = (
+        f"Every mapped cell of every record is in exactly one class; the denominator is all {cells['denominator']:,} "
+        "of them. Sound are equal, equal_by_rule and both_empty."
+    )
+    yield Section("Fidelity", (line,), ("class", "cells"), list(cells["cells"].items()), (1,))
+    rows = [(name, one["sound"], one["cells"]) for name, one in cells["routes"].items()]
+    yield Section("Fidelity by route", (), ("route", "sound cells", "of"), rows, (1, 2))
+
+
+def _approvals(facts: Facts, signers: Mapping[str, str] | None) -> Section:
+    rows = [
+        (one["scope"], one["at"], one["spec"][:12], *((signers.get(one["at"], ""),) if signers is not None else ()))
+        for one in facts["approvals"]
+    ]
+    head = ("for", "at", "spec", *(("by",) if signers is not None else ()))
+    return Section("Approvals", () if rows else ("None.",), head, rows)
+
+
+def _support(facts: Facts) -> Section:
+    until = f" until {facts['support_until']}" if facts["support_until"] else ""
+    return Section(
+        "Correcting something later",
+        (
+            f"Ledger and staging are kept{until}: keep FLIT_HOME and FLIT_KEY for so long, and a backup of both.",
+            "Correct the spec or the source, accept the map (approve --for full), then run full: only records whose "
+            "values change are written, and of those only the fields that changed. What a person edited in the CRM is "
+            "kept and listed.",
+            "audit verify proves that nothing in the ledger was changed meanwhile.",
+        ),
+    )

@@ -1,0 +1,137 @@
+"""The hand-over of a small practice, and what is corrected after it: only the cells that a corrected spec affects."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from flit_pipeline_tests.odoo.standin import StandIn, stand_in
+from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, TABLES, Practice, PracticeRun, hire, source_rows
+
+COLUMN = "      function: {from: occupation, via: plain}\n"
+CORRECTED = "      function: {from: occupation, via: upper_tr}\n"
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[StandIn]:
+    """A stand-in with a fresh database."""
+    with stand_in() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def handed(there: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeRun]:
+    """A practice after its hand-over, with the documents in ``documents``."""
+    with PracticeRun(tmp_path_factory.mktemp("handover"), there, Practice(patients=60)) as run:
+        hire(run)
+        run.run("handover").ends_with(1)
+        for stage in ("prepare", "full", "reconcile", "handover"):
+            run.run(stage).ok()
+        run.flit("report", MIGRATION, "--out", str(run.folder / "documents")).ok()
+        yield run
+
+
+def sheet(run: PracticeRun, file: str, name: str) -> list[tuple[Any, ...]]:
+    """Rows of a workbook, its head left out."""
+    return list(load_workbook(run.folder / "documents" / file, read_only=True)[name].iter_rows(2, values_only=True))
+
+
+def test_what_lies_in_the_home_names_nobody(handed: PracticeRun) -> None:
+    folder = handed.home / MIGRATION / "reports"
+    facts = json.loads((folder / "handover.json").read_text(encoding="utf-8"))
+    assert facts["problems"] == [] and facts["support_until"] > facts["made_at"][:10]
+    assert facts["owners"]["matched"] == 2
+    assert sum(facts["owners"].values()) == len(list(source_rows(handed, "provider")))
+    assert {name: one["destination"] for name, one in facts["counts"].items() if name in KEYS} == {
+        route: len(handed.keys(route)) for route in KEYS
+    }
+    assert facts["fidelity"]["denominator"] == sum(facts["fidelity"]["cells"].values()) > 1000
+    names = {str(row["email"]) for row in source_rows(handed, "provider") if row["email"]} | {APPROVER, "Randevu hat"}
+    for name in ("handover.json", "completion.html"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert [one for one in names if one in text] == []
+    assert (folder / "mapping.xlsx").exists()
+
+
+def test_the_documents_name_staff_without_a_user_and_who_approved(handed: PracticeRun) -> None:
+    page = (handed.folder / "documents" / "completion.html").read_text(encoding="utf-8")
+    assert APPROVER in page and "mapped cells hold what they should" in page
+    without = sheet(handed, "findings.xlsx", "unmatched owners")
+    matched = {str(row[0]) for row in handed.odoo.sql("select login from res_users")}
+    expected = [row for row in source_rows(handed, "provider") if (row["email"] or "").lower() not in matched]
+    assert len(without) == len(expected)
+    assert all(row[0] in page for row in without)
+    assert all(
+        (handed.folder / "documents" / name).stat().st_mode & 0o077 == 0
+        for name in ("completion.html", "findings.xlsx")
+    )
+
+
+def test_held_rows_are_named_by_their_own_id(handed: PracticeRun) -> None:
+    rows = sheet(handed, "findings.xlsx", "held")
+    report = handed.report()
+    assert len(rows) == sum(one["rows"] for one in report["held"])
+    known = {str(row["patient_id"]) for row in source_rows(handed, "patient")}
+    patients = [row for row in rows if row[0] == "validate" and row[1] == "patient"]
+    assert patients and {row[2] for row in patients} <= known
+    assert all(row[5] for row in rows)
+
+
+def test_automations_come_with_what_they_are_rebuilt_with(handed: PracticeRun) -> None:
+    found = json.loads((handed.folder / "documents" / "rebuild_workflow.json").read_text(encoding="utf-8"))
+    assert len(found["rules"]) == len(list(source_rows(handed, "workflow")))
+    assert all(rule["odoo"]["trigger"] and rule["odoo"]["action"] for rule in found["rules"])
+    page = (handed.folder / "documents" / "rebuild_workflow.html").read_text(encoding="utf-8")
+    assert all(str(row["name"]) in page for row in source_rows(handed, "workflow"))
+
+
+def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun, there: StandIn) -> None:
+    """Within the time of support: one transform is corrected, everything else stays as it is, edits in the CRM too."""
+    table = "select id, x_flit_key, write_date from {} where x_flit_key is not null order by id"
+    before = {name: there.sql(table.format(name)) for name in TABLES}
+    old = dict(
+        there.sql("select x_flit_key, function from res_partner where x_flit_key is not null and function is not null")
+    )
+    edited = sorted(key for key, value in old.items() if value)[0]
+    there.sql("update res_partner set comment = 'typed in the CRM' where x_flit_key = %s", [edited])
+    specs = handed.folder / "corrected"
+    shutil.copytree(handed.specs, specs)
+    file = specs / MIGRATION / "res.partner.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert COLUMN in text
+    file.write_text(text.replace(COLUMN, CORRECTED), encoding="utf-8")
+    [[last]] = handed.ledger("select max(seq) from audit")
+    handed.extra["FLIT_SPECS"] = str(specs)
+    try:
+        handed.run("full").ends_with(1)
+        handed.approve()
+        handed.run("full").ok()
+        now = dict(
+            there.sql(
+                "select x_flit_key, function from res_partner where x_flit_key is not null and function is not null"
+            )
+        )
+        assert now.keys() == old.keys() and now != old
+        assert all(value == value.replace("i", "İ").upper() for value in now.values())
+        out = handed.folder / "trail.jsonl"
+        handed.flit("audit", "export", MIGRATION, "--out", str(out)).ok()
+        writes = [
+            line for line in map(json.loads, out.read_text().splitlines()) if "ord" in line and line["seq"] > last
+        ]
+        assert {(one["op"], one["route"], tuple(one["fields"])) for one in writes} == {
+            ("update", "patient", ("function",))
+        }
+        assert len(writes) == sum(old[key] != now[key] for key in old)
+        handed.run("reconcile").ok()
+        handed.run("handover").ok()
+        handed.flit("audit", "verify", MIGRATION, "--live").ok()
+    finally:
+        del handed.extra["FLIT_SPECS"]
+    [[comment]] = there.sql("select comment from res_partner where x_flit_key = %s", [edited])
+    assert comment == "typed in the CRM"
+    for name in TABLES:
+        if name != "res_partner":
+            assert there.sql(table.format(name)) == before[name]
