@@ -46,7 +46,7 @@ class Resolver:
             if "$lookup" in marker:
                 lookups.add(lookup_key(marker))
             elif "$owner" in marker:
-                emails.add((marker["$owner"] or "").strip().lower())
+                emails.add(_login(marker["$owner"] or ""))
             elif "$xmlid" in marker:
                 xmlids.add(marker["$xmlid"])
         for route, refs in keys.items():
@@ -63,16 +63,16 @@ class Resolver:
             return
         first = not self._asked
         self._asked |= emails
-        wanted = sorted(emails - {""}) + ([owners.fallback] if first and owners.fallback != "none" else [])
-        self._users |= self.destination.users(wanted)
-        if first and owners.fallback != "none":
-            self._fallback = self._users.get(owners.fallback.strip().lower())
-            if self._fallback is None:
-                raise PreflightFailed(
-                    "owners were looked up",
-                    [f"the fallback owner {owners.fallback!r} is not a user of the destination"],
-                    remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
-                )  # fmt: skip
+        logins = {*owners.fallbacks.values(), *({owners.fallback} - {"none"})} if first else set()
+        self._users |= self.destination.users(sorted(emails - {""} | logins))
+        if unknown := sorted(login for login in logins if _login(login) not in self._users):
+            raise PreflightFailed(
+                "owners were looked up",
+                [f"the fallback owner {login!r} is not a user of the destination" for login in unknown],
+                remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
+            )
+        if first:
+            self._fallback = self._users.get(_login(owners.fallback))
 
     def knows(self, route: str, key: str) -> bool:
         """True where a record that the prepared images point at is in the crosswalk."""
@@ -131,10 +131,12 @@ class Resolver:
                                remedy=remedy)  # fmt: skip
             return found
         if "$owner" in marker:
-            email = (marker["$owner"] or "").strip().lower()
+            email = _login(marker["$owner"] or "")
             found = self._users.get(email)
             if found is None and email:
                 self.unmatched.add(email)
+            if found is None:
+                found = self._users.get(_login(marker.get("else") or ""))
             return found if found is not None else self._fallback
         return self._shipped(name, str(marker["$xmlid"]))
 
@@ -166,6 +168,10 @@ def markers(image: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 yield from markers(child)
         elif isinstance(value, dict):
             yield value
+
+
+def _login(text: str) -> str:
+    return text.strip().lower()
 
 
 def pointed(marker: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

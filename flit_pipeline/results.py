@@ -100,7 +100,7 @@ class Accounting:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What holds and what does not. ``counts``: route -> (ledger, destination)."""
+    """What holds and what does not. ``counts``: route -> (ledger, destination); ``owners``: staff by its match."""
 
     accounting: Accounting
     counts: dict[str, tuple[int, int]]
@@ -108,6 +108,7 @@ class Reconciliation:
     held: list[dict[str, object]] = field(default_factory=list)
     findings: list[dict[str, object]] = field(default_factory=list)
     batches: dict[str, int] = field(default_factory=dict)
+    owners: dict[str, int] = field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:

@@ -31,7 +31,7 @@ def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
     from flit_pipeline.reports.rebuild import HEADING, write_report
     from flit_pipeline.reports.rollback import write_rollback
     from flit_pipeline.reports.sample import write_sample
-    from flit_pipeline.verification.owner_matches import ROOM, unmatched
+    from flit_pipeline.staff import ROOM, everybody, unmatched
 
     if without_values and not diff:
         raise click.UsageError("--without-values stands with --diff only")
@@ -43,8 +43,9 @@ def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
             click.echo(f"written: {', '.join(written)}")
             return
         written = write_report(work, out, wiring.reports(migration) / "reconciliation.json")
-        staff = unmatched(work) if work.staging.exists(*ROOM) else None
-        written += write_documents(work, out, wiring.reports(migration), staff)
+        asked = work.staging.exists(*ROOM)
+        staff, people = (unmatched(work), everybody(work)) if asked else (None, [])
+        written += write_documents(work, out, wiring.reports(migration), staff, people)
         written += write_rollback(work, out, wiring.reports(migration))
         written += matches_into(wiring, work, out)
     with wiring.at(wiring.place_of_samples).workspace(migration) as work:

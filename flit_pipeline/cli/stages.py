@@ -12,6 +12,7 @@ from flit_pipeline.errors import SpecError
 from flit_pipeline.loading.approval import WITHOUT_SAMPLE
 from flit_pipeline.orchestration.names import ACCEPT_TAG, STAGES
 from flit_pipeline.settings import Settings
+from flit_pipeline.staff import told
 from flit_pipeline.wiring import Wiring
 
 
@@ -46,6 +47,8 @@ def check(migration: str | None, live: bool) -> None:
                     click.echo(f"{name}: {line}")
                 for line in destination.plan(here).lines:
                     click.echo(f"{name}: to prepare: {line}")
+                for line in told(work, destination):
+                    click.echo(f"{name}: {line}")
     if problems:
         raise SpecError(problems)
 

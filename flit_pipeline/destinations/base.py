@@ -104,6 +104,9 @@ class Destination(Protocol):
     def users(self, emails: Sequence[str]) -> dict[str, int]:
         """User ids by lower-case e-mail; an e-mail of two users is absent."""
 
+    def doubled_users(self, emails: Sequence[str]) -> set[str]:
+        """Those e-mails, in lower case, that two users or more have."""
+
     def fences(self, count: int) -> list[int]:
         """Make a pool of fences; a pool whose reply is lost is abandoned (swept later)."""
 

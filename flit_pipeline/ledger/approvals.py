@@ -20,7 +20,8 @@ GIVEN, BESIDES = "approval given", "acceptance given"
 class Accepted:
     """What was confirmed. ``parts``: place in the spec -> hash; ``fields``: model.field -> facts, as after the plan.
 
-    ``besides``: kind (``pairs``, ``findings``) -> hash of what was accepted besides the map.
+    ``besides``: kind (``pairs``, ``findings``) -> hash of what was accepted besides the map; of findings the counts, as
+    JSON.
     """
 
     spec_hash: str

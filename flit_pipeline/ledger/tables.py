@@ -190,7 +190,7 @@ acceptance = Table(
     "acceptance", metadata,
     Column("approval", Integer, primary_key=True),
     Column("kind", String(12), primary_key=True),  # pairs | findings: what was accepted besides the map
-    Column("hash", String(64), nullable=False),
+    Column("hash", Text, nullable=False),  # of the pairs; of findings the counts themselves, JSON
 )  # fmt: skip
 
 pair = Table(

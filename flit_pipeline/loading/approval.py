@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
+from flit_pipeline import staff
 from flit_pipeline.destinations.base import INSTALLED, Destination, Fact
 from flit_pipeline.errors import NotApproved, PreflightFailed, SettingsError
 from flit_pipeline.ledger import approvals, samples, windows
@@ -19,6 +20,7 @@ from flit_pipeline.ledger.samples import Finished
 from flit_pipeline.ledger.windows import Window
 from flit_pipeline.loading import matching
 from flit_pipeline.present import as_now, present_apps
+from flit_pipeline.quality import closed_gates, packed, unpacked
 from flit_pipeline.specs.parts import differences
 from flit_pipeline.workspace import Workspace
 
@@ -34,8 +36,8 @@ NEEDS = {"sample": "schema", "full": "schema"}
 WITHOUT_SAMPLE = "without a sample"
 """Stands for the sample where a person said that none was needed."""
 
-PAIRS = "pairs"
-"""What is accepted besides the map: the hash of the pairs of records to adopt."""
+PAIRS, FINDINGS = "pairs", "findings"
+"""What is accepted besides the map: the hash of the pairs of records to adopt, the findings beyond a gate."""
 
 LINES = 40
 """So many changes are listed; a map that was rewritten has hundreds."""
@@ -51,11 +53,15 @@ class Proposal:
     pairs: list[Pair] = field(default_factory=list)
 
 
-def propose(work: Workspace, destination: Destination, scope: str, *, without_sample: bool = False) -> Proposal:
+def propose(
+    work: Workspace, destination: Destination, scope: str, *, without_sample: bool = False,
+    accept_findings: bool = False,
+) -> Proposal:  # fmt: skip
     """Look at the spec and the live destination as they are now. Writes nothing.
 
-    ``without_sample``: a person says that the full load needs none; it is kept and shown. Raises PreflightFailed for
-    what could not be loaded anyway, NotApproved where an earlier approval or the sample is missing.
+    ``without_sample``: a person says that the full load needs none; it is kept and shown. ``accept_findings``: a
+    person goes on with the findings that close a gate of ``quality``. Raises PreflightFailed for what could not be
+    loaded anyway, NotApproved where an earlier approval or the sample is missing, or a gate is closed.
     """
     here = present_apps(destination, work.migration)
     migration = work.migration.for_destination(here)
@@ -73,6 +79,8 @@ def propose(work: Workspace, destination: Destination, scope: str, *, without_sa
     if scope == "full":
         accepted = replace(accepted, besides={PAIRS: fingerprint(pairs_now)})
         accepted, tried = _with_sample(work, accepted, without_sample)
+        accepted, noticed = _with_findings(work, accepted, accept_findings)
+        tried += noticed
     lines = [f"approval for {scope}, covers {COVERS[scope]}", f"destination: {accepted.destination}"]
     lines.append(f"spec: {accepted.spec_hash[:12]}")
     lines += migration.decisions(here)
@@ -83,7 +91,7 @@ def propose(work: Workspace, destination: Destination, scope: str, *, without_sa
         lines.append(f"{model}: {len(routes)} routes ({names}), {count} fields filled")
     plan = destination.plan(migration)
     lines += [f"to prepare: {line}" for line in plan.lines] or ["to prepare: nothing, the schema stands"]
-    lines += matching.summary(work) if scope in ("sample", "full") else []
+    lines += [*matching.summary(work), *staff.told(work, destination)] if scope in ("sample", "full") else []
     return Proposal(scope, accepted, lines + tried, pairs_now)
 
 
@@ -133,8 +141,34 @@ def require_load(work: Workspace, destination: Destination) -> Window:
     Raises NotApproved, RunAgain before anything was read.
     """
     window = windows.newest(work.store)
-    require(work, destination, "sample" if window is not None and window.kind == "sample" else "full")
-    return windows.current(work.store)
+    scope = "sample" if window is not None and window.kind == "sample" else "full"
+    given = require(work, destination, scope)
+    current = windows.current(work.store)
+    if scope == "full":
+        _require_quality(work, given)
+    return current
+
+
+def _with_findings(work: Workspace, now: Accepted, accept: bool) -> tuple[Accepted, list[str]]:
+    """What is accepted with the findings that close a gate, and the lines that show them."""
+    lines, closed = closed_gates(work)
+    if lines and not accept:
+        raise NotApproved(
+            f"{work.migration.name} was to be approved for full and its source has more findings than it may", lines,
+            remedy="correct them in the source and read it again, or accept them by name: add --accept-findings",
+        )  # fmt: skip
+    return (replace(now, besides={**now.besides, FINDINGS: packed(closed)}) if closed else now), lines
+
+
+def _require_quality(work: Workspace, given: Approval) -> None:
+    """The gates of ``quality`` over the rows as they were read now: more than was accepted closes them again."""
+    lines, _ = closed_gates(work, unpacked(given.accepted.besides.get(FINDINGS, "")))
+    if lines:
+        raise NotApproved(
+            f"{work.migration.name} was about to be loaded and its source has more findings than were accepted", lines,
+            remedy=f"correct them in the source and run again, or `flit-pipeline approve {work.migration.name} "
+            "--for full --by NAME --accept-findings`",
+        )  # fmt: skip
 
 
 def _with_sample(work: Workspace, now: Accepted, without: bool) -> tuple[Accepted, list[str]]:

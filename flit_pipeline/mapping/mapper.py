@@ -1,9 +1,9 @@
 """From a route's rows to its records: keys, images, and the fate of every source row.
 
 An image holds text, numbers and markers that the loader resolves at the destination:
-``{"$ref": [route, key]}``, ``{"$refs": […]}``, ``{"$lookup": {model, by}, "else": …}``, ``{"$owner": e-mail}``,
-``{"$xmlid": name}``, ``{"$file": {column: cell}, "expected": SHA-1}``, ``{"$lines": [[key, image], …]}``. Dates
-are ISO text, times ``YYYY-MM-DD HH:MM:SS`` in UTC, decimals plain text.
+``{"$ref": [route, key]}``, ``{"$refs": […]}``, ``{"$lookup": {model, by}, "else": …}``, ``{"$owner": e-mail, "staff":
+id, "else": login}``, ``{"$xmlid": name}``, ``{"$file": {column: cell}, "expected": SHA-1}``, ``{"$lines": [[key,
+image], …]}``. Dates are ISO text, times ``YYYY-MM-DD HH:MM:SS`` in UTC, decimals plain text.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -214,9 +214,16 @@ class RouteMapper:
         return build
 
     def _build_owner(self, _name: str, rule: FieldRule) -> Callable[[dict[str, Any]], Any]:
+        owners = self.migration.file.owners
+        fallbacks = owners.fallbacks if owners else {}
+
         def build(row: dict[str, Any]) -> Any:
             staff = row[str(rule.owner)]
-            return {"$owner": self.owner_emails.get(str(staff)) if staff is not None else None}
+            if staff is None:
+                return {"$owner": None}
+            key = str(staff)
+            instead = {"else": fallbacks[key]} if key in fallbacks else {}
+            return {"$owner": self.owner_emails.get(key), **instead, "staff": key}
 
         return build
 

@@ -203,7 +203,11 @@ def _reconciliation(opener: Opener, migration: Migration) -> dg.AssetsDefinition
             for line in [*result.accounting.rows, *result.accounting.records]:
                 context.log.info(str(line))
             yield dg.MaterializeResult(
-                metadata={"report": dg.MetadataValue.path(str(path)), "problems": len(result.problems)},
+                metadata={
+                    "report": dg.MetadataValue.path(str(path)),
+                    "problems": len(result.problems),
+                    **{f"staff {reason}": count for reason, count in result.owners.items()},
+                },
                 check_results=reconciliation_checks(asset_key, migration, result),
             )
             result.require()

@@ -7,7 +7,7 @@ from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.reports.handover import FACTS, gather, write_handover
 from flit_pipeline.specs.migration import Migration
-from flit_pipeline.verification.owner_matches import match_owners
+from flit_pipeline.staff import match_owners
 
 
 def handover_asset(opener: Opener, migration: Migration) -> dg.AssetsDefinition:

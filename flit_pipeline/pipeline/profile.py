@@ -8,8 +8,8 @@ from flit_pipeline.mapping.engine import Engine
 from flit_pipeline.pipeline.columns import unknown_columns
 from flit_pipeline.pipeline.gotchas import Seen, gotchas
 from flit_pipeline.pipeline.grading import grade
-from flit_pipeline.pipeline.quality import quality
 from flit_pipeline.pipeline.stock import access_of
+from flit_pipeline.quality import quality
 from flit_pipeline.results import Inventory
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.workspace import Workspace
@@ -40,7 +40,7 @@ def profile(work: Workspace) -> Inventory:
     report = {
         "migration": work.migration.name, "title": work.migration.file.title, "as_of": window.as_of,
         "records": records, "objects": objects, "not_read": work.migration.file.ignored_objects, "held": held,
-        "findings": refused.findings_by_rule(work.store), "quality": quality(work, held),
+        "findings": refused.findings_by_rule(work.store), "quality": quality(work),
         "gotchas": [asdict(one) for one in gotchas(_seen(work, objects))], "seed_rows": rows,
         "options": options(work.migration, {name: int(thing["rows"]) for name, thing in objects.items()}),
         "grade": asdict(grade(supported, len(rows), sum(map(len, unknown.values())), exports, records)),

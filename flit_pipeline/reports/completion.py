@@ -8,7 +8,7 @@ Facts = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
 REASONS = {
     "matched": "matched with a user", "no_email": "no e-mail in the source", "no_user": "no user of this e-mail",
-    "email_shared_by_staff": "one e-mail for several people",
+    "two_users": "two users of this e-mail", "email_shared_by_staff": "one e-mail for several people",
 }  # fmt: skip
 
 

@@ -24,13 +24,19 @@ BEHIND = ("extract", "validate", "map")
 Staff = list[dict[str, Any]]
 
 
-def write_documents(work: Workspace, folder: Path, reports: Path, staff: Staff | None) -> list[str]:
+def write_documents(
+    work: Workspace, folder: Path, reports: Path, staff: Staff | None, people: Staff
+) -> list[str]:  # fmt: skip
     """Write mapping, findings and rebuild reference, and the completion report once `handover` was run.
 
-    ``reports``: where the hand-over's facts stand; ``staff``: the unmatched, None where nobody was asked yet.
+    ``reports``: where the hand-over's facts stand; ``staff``: the unmatched, None where nobody was asked yet;
+    ``people``: all of the staff, with what the source says of them and no record carries.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    written = [write_mapping(work.migration, folder / MAPPING).name, _findings(work, folder / FINDINGS, staff or [])]
+    written = [
+        write_mapping(work.migration, folder / MAPPING).name,
+        _findings(work, folder / FINDINGS, staff or [], people),
+    ]
     for name, row in work.migration.file.rebuild.items():
         if work.staging.exists("valid", name):
             written += _rebuild(work, folder, name, row)
@@ -51,7 +57,7 @@ def _rebuild(work: Workspace, folder: Path, name: str, row: str) -> list[str]:
     return [page.name, path.name, *as_pdf(folder / f"rebuild_{name}.pdf", render("rebuild", **values))]
 
 
-def _findings(work: Workspace, path: Path, staff: Staff) -> str:
+def _findings(work: Workspace, path: Path, staff: Staff, people: Staff) -> str:
     book = Sheets()
     head = ("stage", "object or route", "source id or key", "rule", "column", "remedy")
     book.add("held", head, _held(work), widths=(12, 24, 40, 30, 24, 60))
@@ -59,6 +65,9 @@ def _findings(work: Workspace, path: Path, staff: Staff) -> str:
     book.add("findings", noticed, _noticed(work), widths=(12, 24, 30, 24, 40))
     names = ("name", "email", "reason", "records", "remedy")
     book.add("unmatched owners", names, ([one[name] for name in names] for one in staff), widths=(30, 34, 24, 10, 60))
+    more = sorted({name for one in people for name in one["details"]})
+    told = ([one["name"], one["email"], one["goes_to"], *(one["details"].get(name) for name in more)] for one in people)
+    book.add("staff", ("name", "email", "records go to", *more), told, widths=(30, 34, 34))
     return book.save(path).name
 
 

@@ -17,6 +17,7 @@ def as_json(result: Reconciliation) -> str:
         "held": result.held,
         "findings": result.findings,
         "batches": result.batches,
+        "owners": result.owners,
         "problems": result.problems,
     }
     return json.dumps(report, indent=2, ensure_ascii=False)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
 from flit_pipeline.specs.match_spec import Match
+from flit_pipeline.specs.quality_spec import Quality
 from flit_pipeline.specs.sample_spec import Sample
 from flit_pipeline.specs.yaml_text import Where
 
@@ -23,12 +24,14 @@ class Owners(Strict):
     """How source staff become users of the destination: by e-mail, then the fallback.
 
     ``object``: source object that holds staff; ``email``: its column. ``fallback``: login of an existing user, or
-    ``none`` for records without owner (reported either way).
+    ``none`` for records without owner (reported either way). ``fallbacks``: key of a member of staff -> login of the
+    user who gets the records of this one.
     """
 
     object: str
     email: str
     fallback: str = "none"
+    fallbacks: dict[str, Text] = Field(default_factory=dict)
 
 
 class Option(Strict):
@@ -105,6 +108,7 @@ class MigrationFile(Strict):
     views: dict[Name, Text] = Field(default_factory=dict)
     ignored_objects: dict[str, Text] = Field(default_factory=dict)
     rebuild: dict[str, Text] = Field(default_factory=dict)
+    quality: Quality | None = None
     balances: dict[Name, BalanceRule] = Field(default_factory=dict)
     batch_size: Count = 1000
     lanes: Count = 2

@@ -21,6 +21,7 @@ from flit_pipeline.specs.context import listed
 from flit_pipeline.specs.grammar import Count, Name, Strict, Switch, Text, parse
 from flit_pipeline.specs.match_spec import Match
 from flit_pipeline.specs.migration_spec import FieldRule, NewField, Pickup
+from flit_pipeline.specs.quality_spec import Quality
 from flit_pipeline.specs.source_spec import Cell
 from flit_pipeline.specs.yaml_text import Document, Where, read_yaml
 
@@ -34,6 +35,7 @@ class PracticeOwners(Strict):
     object: str | None = None
     email: str | None = None
     fallback: str | None = None
+    fallbacks: dict[str, Text] = Field(default_factory=dict)
 
 
 class PracticeOption(Strict):
@@ -48,6 +50,7 @@ class PracticeMigration(Strict):
     inherits: Name
     title: Text | None = None
     owners: PracticeOwners | None = None
+    quality: Quality | None = None
     options: dict[Name, PracticeOption] = Field(default_factory=dict)
     batch_size: Count | None = None
     lanes: Count | None = None

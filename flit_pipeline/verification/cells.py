@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from flit_pipeline.destinations.base import Destination, Image
 from flit_pipeline.ledger import records, refused
+from flit_pipeline.ledger.pairs import kept_fields
 from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.proved import CellReport, RouteCells
 from flit_pipeline.resolve import Resolver
@@ -97,6 +98,7 @@ class _Walk:
         self._work, self._destination, self._route, self._resolver = work, destination, route, resolver
         self._fixes = fixes
         self._judge = RouteJudge(work.migration, route, destination)
+        self._own = kept_fields(work.store, route.name)
         self._fields = destination.evidence(route.model, sorted(route.route.fields))
 
     def run(self, writer: pq.ParquetWriter, only: set[str] | None) -> RouteCells:
@@ -140,7 +142,8 @@ class _Walk:
             values, broken = self._judge.resolved(self._resolver, image)
             dest_id = record.dest_id if record is not None else None
             values |= sent.get(ref, {})
-            wanted.append(Wanted(ref, dest_id, image, values, broken, kept.get(ref, frozenset())))
+            stays = kept.get(ref, frozenset()) | self._own.get(ref, set())
+            wanted.append(Wanted(ref, dest_id, image, values, broken, stays))
         ids = [one.dest_id for one in wanted if one.dest_id is not None]
         targets = self._judge.targets(wanted)
         return _Page(wanted, thread.submit(self._read, ids, targets))

@@ -159,7 +159,7 @@ class RouteJudge:
     def _belongings(self, one: Wanted, record: Image, alive: Mapping[str, AbstractSet[int]]) -> None:
         """Links that were wanted and point at nothing, and owners that are nobody."""
         for name in self._links:
-            if name in one.broken or self._destination.empty(self._model, name, one.values[name]):
+            if name in one.broken or name in one.kept or self._destination.empty(self._model, name, one.values[name]):
                 continue
             there = record[name]
             dangles = self._types[name] == LOOSE and one.values[name] not in alive.get(self._models[name], ())

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from flit_pipeline.comparison import left_alone, merge
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
-from flit_pipeline.ledger import batches, records, windows
+from flit_pipeline.ledger import batches, pairs, records, windows
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.proved import PlanReport, RoutePlan
 from flit_pipeline.resolve import Resolver, pointed
@@ -81,6 +81,8 @@ class _Planner:
         self._work, self._destination, self._route, self._resolver = work, destination, route, resolver
         self._coming = coming
         self._later = frozenset(work.migration.routes)
+        decided = pairs.confirmed(work.store, destination.identity(), route.name) if route.route.match else []
+        self._confirmed = {ref: dest_id for _, ref, dest_id in decided}
         self.plan = RoutePlan()
         self.made: list[Refs] = []
         self._own = {
@@ -117,9 +119,9 @@ class _Planner:
                 self._count("unchanged")
             elif one is not None:
                 changed.append((ref, values, new, one))
-            elif row["key"] in there:
+            elif row["key"] in there or ref in self._confirmed:
                 self._count("adopt")
-                cells.append(_cell(ref, there[row["key"]], "adopt", "", None, None))
+                cells.append(_cell(ref, there.get(row["key"], self._confirmed.get(ref)), "adopt", "", None, None))
             else:
                 self._count("create")
                 cells += self._written(ref, None, "create", {}, values | new)

@@ -5,6 +5,7 @@ from flit_pipeline.destinations.base import Destination
 from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.proved import Proof
 from flit_pipeline.results import Reconciliation
+from flit_pipeline.staff import match_owners
 from flit_pipeline.verification.accounting import account
 from flit_pipeline.verification.cells import verify
 from flit_pipeline.verification.counts import count_problems
@@ -27,7 +28,7 @@ def reconcile(work: Workspace, destination: Destination) -> Reconciliation:
         differences.append(f"{len(undecided)} batches have no verdict yet; run `full` again")
     result = Reconciliation(
         accounting, counts, differences, refused.by_rule(work.store), refused.findings_by_rule(work.store),
-        batches.count_by_state(work.store),
+        batches.count_by_state(work.store), match_owners(work, destination),
     )  # fmt: skip
     marks.refresh(work.store, destination)
     if window.kind == "delta" and window.state == "open":

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
 
-from flit_pipeline.ledger import approvals, batches, fences, history, pairs, records, windows
+from flit_pipeline.ledger import approvals, batches, fences, history, pairs, records, samples, windows
 from flit_pipeline.ledger.anchor import HOME, AnchorFile
 from flit_pipeline.ledger.approvals import Accepted
 from flit_pipeline.ledger.batches import Intent
@@ -23,6 +23,7 @@ from flit_pipeline.ledger.tables import (
     meta,
     pair,
     record,
+    sample,
     schema_object,
     side_record,
     window,
@@ -49,6 +50,7 @@ COVERED: dict[Table, tuple[str, ...]] = {
         pair,
         kept,
         side_record,
+        sample,
     )
 }
 """Every column that is vouched for; the mark of a record only saves a second look at the destination."""
@@ -99,6 +101,7 @@ def lived_in(store: Store) -> None:
     approvals.add(store, "full", full, "Ayşe Onaylayan", "ayse", also)
     pairs.strike(store, "odoo/uuid/db", chosen[2:], "Ayşe Onaylayan")
     apps.keep(store, {"calendar"})
+    samples.add(store, replace(accepted, sample_run="run", diff_hash="cd" * 32), ["12 records"])
     with store.write() as connection:
         row = {"model": MODEL, "name": "x_a", "state": "created"}
         connection.execute(insert(schema_object), [row, {**row, "name": "x_b", "state": "planned"}])

@@ -201,7 +201,7 @@ def test_a_ledger_of_the_version_before_is_signed_as_it_stands(ledger_url: str, 
     found = opened(ledger_url, tmp_path)
     result = judged(found)
     assert {one.kind for one in result.breaks} <= {"record"}, "kept edits had no entry of their own"
-    assert result.counts["batches"] == 10 and result.counts["rows"] == 20
+    assert result.counts["batches"] == 10 and result.counts["rows"] == 21
     change(found, approval, rows_of(found, approval)[0], "spec_hash", "00")
     assert any(one.kind == "approval given" for one in judged(found).breaks)
 

@@ -102,9 +102,14 @@ def test_a_look_up_by_several_fields_needs_all_of_them(tmp_path: Path) -> None:
 
 def test_owners_are_e_mails_of_staff() -> None:
     owners = {"S1": "ayse@clinic.example", "S2": None}
-    assert image({"staff_id": "S1"}, owners=owners)["user_id"] == {"$owner": "ayse@clinic.example"}
-    for nobody in ("S2", "S9", None):
-        assert image({"staff_id": nobody}, owners=owners)["user_id"] == {"$owner": None}
+    assert image({"staff_id": "S1"}, owners=owners)["user_id"] == {"$owner": "ayse@clinic.example", "staff": "S1"}
+    assert image({"staff_id": "S2"}, owners=owners)["user_id"] == {"$owner": None, "staff": "S2"}
+    assert image({"staff_id": None}, owners=owners)["user_id"] == {"$owner": None}
+
+
+def test_a_member_of_staff_may_have_a_fallback_of_its_own() -> None:
+    """``owners.fallbacks``: the login stands beside the e-mail, which comes first."""
+    assert image({"staff_id": "S9"}, owners={})["user_id"] == {"$owner": None, "else": "demo", "staff": "S9"}
 
 
 @pytest.mark.parametrize("spelling", ["Anadolu Sigorta", "ANADOLU SİGORTA", "anadolu-sigorta", " Anadolu  Sigorta "])

@@ -38,10 +38,10 @@ def test_every_rule_of_a_migration_has_a_case(rule: Any, tmp_path: Path, monkeyp
     others = [other for other in rules.RULES_OF_A_MIGRATION if other is not rule]
     monkeypatch.setattr(rules, "RULES_OF_A_MIGRATION", others)
     monkeypatch.setattr("flit_pipeline.specs.migration.engine_problems", lambda context: [])
-    for number, case in enumerate(case.values[0] for case in cases("rules", "match")):
+    for number, case in enumerate(case.values[0] for case in cases("rules", "match", "quality")):
         if problems(spoiled(case, tmp_path / str(number)), MIGRATION) != case["says"].splitlines():
             return
-    pytest.fail("no case of bad_specs/rules.yaml or match.yaml would notice if this rule were gone")
+    pytest.fail("no case of bad_specs/rules, match or quality would notice if this rule were gone")
 
 
 def test_every_line_of_every_refusal_names_its_file_and_line() -> None:

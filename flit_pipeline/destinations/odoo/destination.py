@@ -103,6 +103,10 @@ class OdooDestination:
         """User ids by lower-case e-mail."""
         return lookups.users(self.client, emails)
 
+    def doubled_users(self, emails: Sequence[str]) -> set[str]:
+        """E-mails of several users."""
+        return lookups.doubled_users(self.client, emails)
+
     def fences(self, count: int) -> list[int]:
         """Make a pool of fences."""
         return self._fences.make(count)

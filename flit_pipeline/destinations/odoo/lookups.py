@@ -72,10 +72,19 @@ def xmlids(client: OdooClient, wanted: Sequence[str]) -> dict[str, int]:
 
 def users(client: OdooClient, emails: Sequence[str]) -> dict[str, int]:
     """User ids by lower-case e-mail or login. An e-mail that fits two users is absent: ambiguous is not matched."""
+    return {email: next(iter(ids)) for email, ids in _users(client, emails).items() if len(ids) == 1}
+
+
+def doubled_users(client: OdooClient, emails: Sequence[str]) -> set[str]:
+    """Those e-mails that are e-mail or login of several users."""
+    return {email for email, ids in _users(client, emails).items() if len(ids) > 1}
+
+
+def _users(client: OdooClient, emails: Sequence[str]) -> dict[str, set[int]]:
     wanted = {email.strip().lower() for email in emails if email}
     by_email: dict[str, set[int]] = {}
     for row in client.read("res.users", "search_read", domain=[], fields=["login", "email"], order="id"):
         for text in (row["login"], row["email"]):
             if text and text.strip().lower() in wanted:
                 by_email.setdefault(text.strip().lower(), set()).add(row["id"])
-    return {email: next(iter(ids)) for email, ids in by_email.items() if len(ids) == 1}
+    return by_email
