@@ -24,11 +24,11 @@ RANDOM = max(2, KILLS // 3)
 LEDGER, ODOO, ROLLBACK = "flit_pipeline.ledger", "flit_pipeline.destinations.odoo", "flit_pipeline.loading.rollback"
 DELETING = [
     (f"{LEDGER}.batches:begin", "after", 1),
+    (f"{ODOO}.destination:OdooDestination.verdict", "after", 1),
     (f"{ODOO}.destination:OdooDestination.send", "after", 2),
     (f"{LEDGER}.batches:confirm", "before", 2),
     (f"{LEDGER}.history:add_sides", "after", 1),
     (f"{ODOO}.undo:OdooUndo.remove_sides", "before", 1),
-    (f"{ODOO}.destination:OdooDestination.verdict", "after", 1),
     (f"{LEDGER}.batches:confirm", "after", 2),
 ]
 CLEARING = [
@@ -38,7 +38,7 @@ CLEARING = [
     (f"{ODOO}.undo:OdooUndo.disown", "after", 1),
 ]
 if KILLS < 10:
-    DELETING, CLEARING = [DELETING[0], DELETING[1], DELETING[4]], [CLEARING[1], CLEARING[3]]
+    DELETING, CLEARING = [DELETING[0], DELETING[2], DELETING[5]], [CLEARING[1], CLEARING[3]]
 
 
 @dataclass
