@@ -103,11 +103,11 @@ def test_a_sample_of_another_map_neither_counts_nor_closes(work: Workspace) -> N
     """Somebody tried a change and took it back."""
     finished(work, Whole())
     accept(work, Whole(), "full")
-    other = replace(work.migration, file=work.migration.file.model_copy(update={"title": "Another"}))
+    other = replace(work.migration.everything, file=work.migration.file.model_copy(update={"title": "Another"}))
     finished(replace(work, migration=other), Whole(), "s-2", "e" * 64)
     approval.require(work, Whole(), "full")
     accept(work, Whole(), "full")
-    third = replace(work.migration, file=work.migration.file.model_copy(update={"title": "A third"}))
+    third = replace(work.migration.everything, file=work.migration.file.model_copy(update={"title": "A third"}))
     accept(replace(work, migration=third), Whole(), "schema")
     with pytest.raises(NotApproved, match="tried something else") as caught:
         accept(replace(work, migration=third), Whole(), "full")
