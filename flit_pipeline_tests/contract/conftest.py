@@ -55,7 +55,7 @@ def changed_spec(tmp_path: Path) -> Callable[..., Migration]:
             assert old in text, f"{model}.yaml has changed: {old!r} is gone"
             text = text.replace(old, new)
         file.write_text(text, encoding="utf-8")
-        return load(tmp_path / "specs", MIGRATION)
+        return load(tmp_path / "specs", MIGRATION).for_destination(())
 
     return change
 

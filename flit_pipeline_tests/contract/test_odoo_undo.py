@@ -1,14 +1,12 @@
-"""What a rollback asks of Odoo: who points at a record, what came along with it, and whether schema can go."""
+"""What a rollback asks of Odoo: who points at a record, and what came along with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from flit_pipeline.destinations.odoo.client import QUIET
 from flit_pipeline.destinations.odoo.destination import OdooDestination
-from flit_pipeline.destinations.odoo.names import FENCE, WRITE
-from flit_pipeline.destinations.odoo.schema import wanted_fields
 from flit_pipeline.destinations.undo import Side
 from flit_pipeline.errors import IdentityMismatch
 from flit_pipeline.results import Command
@@ -140,83 +138,3 @@ def test_another_ledger_is_told_from_ours(odoo: OdooUnderTest, sending: Sending,
     assert odoo.call("ir.config_parameter", "search", domain=[["key", "=like", "flit.ledger.%"]]) == []
     other.undo.require_owner()
     other.close()
-
-
-@pytest.fixture(scope="module")
-def cleared(odoo: OdooUnderTest, migration: Migration) -> Iterator[dict[str, Any]]:
-    """Schema taken back where a contact of a user has a value, and an admin shows another field on a page of his."""
-    destination = OdooDestination(connect(odoo), migration, LEDGER)
-    noted: set[tuple[str, str]] = {*wanted_fields(migration), (FENCE, ""), (WRITE, "")}
-    destination.apply(migration, destination.plan(migration), lambda _pairs, _state: None)
-    destination.place(migration, noted, lambda pairs, _: noted.update(pairs))
-    for model in migration.models:
-        domain = [["x_flit_key", "!=", False]]
-        ours = odoo.call(model, "search", domain=domain, context={"active_test": False})
-        odoo.call(model, "unlink", ids=ours, context=QUIET)
-    destination.sweep(destination.orphan_fences())
-    [theirs] = odoo.call(PARTNER, "create", vals_list=[{"name": "t", "x_first_name": "typed"}], context=QUIET)
-    [form] = odoo.call("ir.model.data", "search_read", domain=[["module", "=", "base"], ["name", "=", "view_partner_form"]],
-                       fields=["res_id"])  # fmt: skip
-    arch = (
-        '<data><xpath expr="//notebook" position="inside"><page name="p"><field name="x_gender"/></page></xpath></data>'
-    )
-    view = {"name": "admin.page", "model": PARTNER, "inherit_id": form["res_id"], "mode": "extension", "arch": arch}
-    [page] = odoo.call("ir.ui.view", "create", vals_list=[view])
-    gone: set[tuple[str, str]] = set()
-    result = destination.undo.clear_schema(migration, noted, gone.update)
-    yield {"result": result, "noted": noted, "gone": gone, "contact": theirs, "page": page, "destination": destination}
-    destination.close()
-
-
-def fields_left(odoo: OdooUnderTest, noted: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    rows = odoo.call("ir.model.fields", "search_read", domain=[["state", "=", "manual"]], fields=["model", "name"])
-    return {(row["model"], row["name"]) for row in rows} & noted
-
-
-def test_schema_goes_but_for_what_somebody_uses(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
-    """Dropped, the field would take what a user typed into a contact of his own."""
-    kept = cleared["result"].kept
-    assert kept[f"field {PARTNER}.x_first_name"] == "records still hold values in it"
-    assert kept[f"field {PARTNER}.x_gender"].startswith("Odoo refuses")
-    assert {name for name in kept if name.startswith("field ")} == {
-        f"field {PARTNER}.x_first_name", f"field {PARTNER}.x_gender"
-    }  # fmt: skip
-    assert fields_left(odoo, cleared["noted"]) == {(PARTNER, "x_first_name"), (PARTNER, "x_gender")}
-    assert odoo.call("ir.model", "search", domain=[["model", "=like", "x_flit%"]]) == []
-
-
-def test_a_page_keeps_the_fields_that_stay(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
-    domain = [["name", "=like", "flit_pipeline.%"]]
-    [page] = odoo.call("ir.ui.view", "search_read", domain=domain, fields=["arch_db", "model"])
-    assert page["model"] == PARTNER and 'name="x_first_name"' in page["arch_db"]
-    assert 'name="x_last_name"' not in page["arch_db"]
-    assert cleared["result"].kept[f"page flit_pipeline.dr_dentes_to_odoo.{PARTNER}"]
-
-
-def test_external_ids_of_what_is_gone_go_too(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
-    rows = odoo.call("ir.model.data", "search_read", domain=[["module", "=", "flit_pipeline"]], fields=["name"])
-    names = {row["name"] for row in rows if not row["name"].startswith("selection__res_partner__x_gender")}
-    assert names == {
-        "field_res_partner__x_first_name", "field_res_partner__x_gender", "view_dr_dentes_to_odoo_res_partner"
-    }  # fmt: skip
-
-
-def test_the_ledger_is_told_what_stands_no_longer(odoo: OdooUnderTest, cleared: dict[str, Any]) -> None:
-    left = {
-        (PARTNER, "x_first_name"),
-        (PARTNER, "x_gender"),
-        ("ir.ui.view", f"flit_pipeline.dr_dentes_to_odoo.{PARTNER}"),
-    }
-    assert cleared["noted"] - cleared["gone"] == left
-
-
-def test_once_nobody_uses_it_the_rest_goes(odoo: OdooUnderTest, migration: Migration, cleared: dict[str, Any]) -> None:
-    odoo.call(PARTNER, "unlink", ids=[cleared["contact"]], context=QUIET)
-    odoo.call("ir.ui.view", "unlink", ids=[cleared["page"]])
-    rest = cleared["noted"] - cleared["gone"]
-    for _ in range(2):
-        result = cleared["destination"].undo.clear_schema(migration, rest, cleared["gone"].update)
-        assert result.kept == {}
-    assert cleared["noted"] == cleared["gone"]
-    assert fields_left(odoo, cleared["noted"]) == set()
-    assert odoo.call("ir.model.data", "search", domain=[["module", "=", "flit_pipeline"]]) == []
