@@ -13,13 +13,19 @@ from flit_pipeline_tests.odoo.standin import StandIn
 from flit_pipeline_tests.practice_run import MIGRATION, Practice
 
 ON_BOTH = True
+NEW = {
+    "patient_id": "199999", "first_name": "Yağmur", "last_name": "Yeniöz", "status": "A", "gender": "K",
+    "location_id": "501", "country": "Türkiye", "birth_date": "02.03.1991",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def world(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A loaded practice."""
+    """A loaded practice, and a patient who came later and has nothing yet."""
     with World(tmp_path_factory.mktemp("taken_away"), odoo, Practice(patients=14, seed=2)) as there:
         there.run("prepare").ok()
+        there.run("full").ok()
+        there.sandbox.add("patient", NEW)
         there.run("full").ok()
         yield there
 
@@ -28,8 +34,8 @@ def test_records_and_fields_that_others_took_away_are_listed_and_the_rest_goes(w
     odoo = world.odoo
     [(note,)] = odoo.sql("select max(id) from mail_message where x_flit_key is not null")
     odoo.call("mail.message", "unlink", ids=[note], context=QUIET)
-    query = "select max(id) from res_partner where x_flit_key like %s"
-    [(patient,)] = odoo.sql(query, ["dr_dentes/patient/patient/%"])
+    query = "select max(id) from res_partner where x_flit_key = %s"
+    [(patient,)] = odoo.sql(query, [f"dr_dentes/patient/patient/{NEW['patient_id']}"])
     merged = merge_into_a_contact(odoo, int(patient))
     field = odoo.call("ir.model.fields", "search", domain=[["model", "=", "mail.message"], ["name", "=", "x_chair"]])
     odoo.call("ir.model.fields", "unlink", ids=field)

@@ -24,6 +24,9 @@ KILLS = [
     ("flit_pipeline.ledger.batches:confirm", "before", "1"),
 ]
 UNDECIDED = "select i.op from intent i join batch b on b.uuid = i.batch where b.state = 'sent'"
+IMAGES = """
+    select i.before, i.dest_id from intent i join batch b on b.uuid = i.batch
+    where i.op = 'adopt' and b.state = 'confirmed' and i.route = 'patient'"""
 PATIENT = KEYS["patient"][1]
 
 
@@ -38,6 +41,9 @@ class Story:
     after: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     held: dict[str, Any] = field(default_factory=dict)
     undecided: list[set[str]] = field(default_factory=list)
+    taken: dict[str, dict[str, int]] = field(default_factory=dict)
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+    images: list[tuple[Any, ...]] = field(default_factory=list)
 
     def adopted(self, route: str) -> dict[str, int]:
         """Source key -> id of a route's adopted records, by the CRM's own columns."""
@@ -71,6 +77,9 @@ def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
         told.said["full"] = run.run("full").ok()
         told.held = run.report()
         told.after = foreign.stand(run, told.there.ids)
+        told.taken = {route: told.adopted(route) for route in ("patient", "insurance_carrier")}
+        told.told = run.ledger("select route, dest_id from record where origin = 'adopted'")
+        told.images = run.ledger(IMAGES)
         yield told
 
 
@@ -121,11 +130,10 @@ def test_the_workbook_shows_both_sides_and_is_readable_by_one_user(story: Story)
 
 def test_exactly_the_confirmed_pairs_are_adopted(story: Story) -> None:
     expected = {PATIENT + patient: identity for patient, identity in story.there.pairs.items()}
-    assert story.adopted("patient") == expected
-    assert set(story.adopted("insurance_carrier").values()) == set(story.there.carriers.values())
-    ledger = story.run.ledger("select route, dest_id from record where origin = 'adopted'")
+    assert story.taken["patient"] == expected
+    assert set(story.taken["insurance_carrier"].values()) == set(story.there.carriers.values())
     adopted = [("patient", one) for one in story.there.pairs.values()]
-    assert sorted(ledger) == sorted(adopted + [("insurance_carrier", one) for one in story.there.carriers.values()])
+    assert sorted(story.told) == sorted(adopted + [("insurance_carrier", one) for one in story.there.carriers.values()])
 
 
 def test_what_the_crm_held_stands_and_empty_fields_are_filled(story: Story) -> None:
@@ -198,8 +206,7 @@ def test_the_ledger_holds_what_a_rollback_needs(story: Story) -> None:
     from flit_pipeline.privacy import Vault
 
     vault = Vault(story.run.key)
-    query = "select i.before, i.dest_id from intent i join batch b on b.uuid = i.batch where i.op = 'adopt' and b.state = 'confirmed' and i.route = 'patient'"
-    images = {dest_id: vault.open(before) for before, dest_id in story.run.ledger(query)}
+    images = {dest_id: vault.open(before) for before, dest_id in story.images}
     assert set(images) == set(story.there.pairs.values())
     for image in images.values():
         assert image["x_flit_key"] is False and image["x_first_name"] is False and "street" not in image
