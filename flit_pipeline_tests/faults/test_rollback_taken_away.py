@@ -42,10 +42,12 @@ def test_records_and_fields_that_others_took_away_are_listed_and_the_rest_goes(w
     world.flit("run", "rollback", MIGRATION, "--json", "--yes").ok()
     report = json.loads((world.home / MIGRATION / "reports/rollback.json").read_text())
     world.harmless(json.dumps(report))
-    assert report["holds"] and report["left"] == {}
+    merged_away = not isinstance(odoo, StandIn)
+    assert report["holds"] and report["strays"] == ({"res.partner": 1} if merged_away else {})
+    assert report["left"] == ({"practice_location": {"referenced: res.partner": 1}} if merged_away else {})
     assert report["gone_already"]["patient"] == 1 and sum(report["gone_already"].values()) == 2
     assert odoo.call("res.partner", "search_count", domain=[["id", "in", merged]]) == len(merged)
-    assert world.ledger("select * from record") == []
+    assert len(world.ledger("select * from record")) == merged_away
     assert [one for one in report["removed"] if one.endswith("mail.message.x_chair")] == []
 
 

@@ -16,6 +16,7 @@ from flit_pipeline.loading.rollback.fates import GONE, LEAVE, NEEDED, Fate, Fate
 from flit_pipeline.loading.rollback.judge import Judge, instead_of
 from flit_pipeline.loading.rollback.scope import DELETE, RELEASE, RESTORE, Scope
 from flit_pipeline.loading.rollback.target import Target
+from flit_pipeline.mapping.keys import prefix
 from flit_pipeline.workspace import Workspace
 
 PAGE = 500
@@ -28,7 +29,11 @@ LIST = pa.schema(
 
 @dataclass
 class Plan:
-    """``stages``: routes in the order in which their records are deleted: those that point before those pointed at."""
+    """``stages``: routes in the order in which their records are deleted: those that point before those pointed at.
+
+    ``strays``: model -> records that carry a key of ours and are none of ours: a user merged one of ours into them, and
+    Odoo copied its key.
+    """
 
     work: Workspace
     destination: Target
@@ -36,6 +41,7 @@ class Plan:
     stages: list[tuple[str, str]]
     judge: Judge
     fates: Fates = field(default_factory=Fates)
+    strays: dict[str, int] = field(default_factory=dict)
 
     def rows(self, route: str) -> Iterator[list[Standing]]:
         """Records of a route in scope, newest first, in pages."""
@@ -89,7 +95,18 @@ def make_plan(work: Workspace, destination: Target, scope: Scope) -> Plan:
         for page in plan.rows(route):
             plan.judge.judge(page, plan.fates)
     plan.spread(plan.fates)
+    if scope.whole:
+        plan.strays = _strays(plan)
     return plan
+
+
+def _strays(plan: Plan) -> dict[str, int]:
+    keys, known = prefix(plan.work.migration.source.system, "", "")[:-2], history.count(plan.work.store)
+    found = {}
+    for model in plan.work.migration.models:
+        gone = sum(1 for fate in plan.fates.of(GONE) if fate.row.model == model)
+        found[model] = plan.destination.count_keys(model, keys) - (known.get(model, 0) - gone)
+    return {model: number for model, number in found.items() if number > 0}
 
 
 def _stages(work: Workspace, scope: Scope) -> list[tuple[str, str]]:
