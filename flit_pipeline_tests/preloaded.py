@@ -1,7 +1,7 @@
 """Commands in processes of their own that need not import everything first: forked from one that has.
 
-Two seconds of imports for each of a hundred commands would be half of the suite's time. Each command still is a whole
-process: its own environment, folder, output, exit status, and it can be killed.
+Imports and the reading of the same specs for each of some hundred commands would be a third of the suite's time. Each
+command still is a whole process: its own environment, folder, output, exit status, and it can be killed.
 """
 
 import faulthandler
@@ -17,11 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-MODULES = [
-    "dagster", "duckdb", "httpx", "pandas", "pandera.pandas", "phonenumbers", "pyarrow.compute",
-    "pyarrow.parquet.encryption", "pydantic", "sqlalchemy", "sqlglot.optimizer.qualify", "yaml",
-]  # fmt: skip
-"""Other people's modules alone: a command may want to change something before ours are imported."""
+MODULES = ["flit_pipeline_tests.warm"]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(MODULES)

@@ -78,8 +78,8 @@ def read_accepted(_context: click.Context, _parameter: click.Parameter, given: t
 def run(stage: str, migration: str, window: str | None, accepted: str, as_json: bool, **asked: Any) -> None:
     """Run a STAGE of a MIGRATION; a stage that was cut short continues where it stopped."""
     only_for_rollback(stage, asked)
-    from flit_pipeline.definitions import build_definitions
     from flit_pipeline.orchestration.border import only_run
+    from flit_pipeline.orchestration.build import build_definitions
     from flit_pipeline.orchestration.home import instance
     from flit_pipeline.orchestration.janitor import end_dead_runs
     from flit_pipeline.orchestration.launch import run_stage, to_stderr

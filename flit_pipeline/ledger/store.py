@@ -36,7 +36,6 @@ class Store:
 
     def __init__(self, url: str, vault: Vault, namespace: str, anchor: AnchorFile | None = None) -> None:
         self.vault, self.anchor, self._compared = vault, anchor, False
-        anchored = anchor.read() if anchor else None
         try:
             self.engine = _engine(url, namespace)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError):  # their text quotes the URL
@@ -51,8 +50,8 @@ class Store:
             tables.metadata.create_all(connection)
             known = {row.name: row.value for row in connection.execute(select(tables.meta))}
             if not known:
-                if anchored:
-                    raise _another(anchored)
+                if anchor and (older := anchor.read()):
+                    raise _another(older)
                 fresh = {"uuid": str(uuid.uuid4()), "version": VERSION, "key": vault.ref(CHECK_TEXT)}
                 connection.execute(insert(tables.meta), [{"name": n, "value": v} for n, v in fresh.items()])
                 known = fresh
@@ -72,6 +71,7 @@ class Store:
                 remedy="set the FLIT_KEY this FLIT_HOME was made with",
             )
         self.uuid, self.chain = known["uuid"], Chain(vault, known["uuid"])
+        anchored = anchor.read() if anchor else None
         if anchored and anchored.ledger != self.uuid:
             raise _another(anchored)
         self._write_anchor(head)

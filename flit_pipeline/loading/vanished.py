@@ -3,8 +3,7 @@
 The route says so (``on_vanish``, ``on_leave``). An archived record whose row comes back is put back. A record whose row
 is there and held (quarantine) is in neither case: nothing is done to it.
 
-Deleting is not there yet: the grammar refuses ``on_vanish: delete``. It will be one more operation of a batch, with the
-whole record as its image before, and has its place in ``_decide``.
+Nothing is deleted here: a row that a source lost by mistake would take what people hung on its record along with it.
 """
 
 import json

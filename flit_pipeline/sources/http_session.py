@@ -20,6 +20,7 @@ import httpx
 from flit_pipeline.errors import AccessRefused, SourceUnavailable
 from flit_pipeline.sources.http_auth import Again, Credentials, Refused, auth_of
 from flit_pipeline.specs.source_spec import SourceSpec
+from flit_pipeline.tls import trusted
 
 for _name in ("httpx", "httpcore"):  # httpx logs every URL with its query at INFO
     logging.getLogger(_name).setLevel(logging.WARNING)
@@ -72,7 +73,7 @@ class Session:
                 remedy=f"set {self._url_name} to an address such as https://host:port, without a query",
             )
         self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.base))
-        self._client = httpx.Client(timeout=timeout)
+        self._client = httpx.Client(timeout=timeout, verify=trusted())
 
     def ask(self, asked: Asked, read: Callable[[httpx.Response], AnswerT | Again | Refused]) -> AnswerT:
         """What ``read`` makes of the answer; it gets every status but those of passing faults, refusals and redirects.

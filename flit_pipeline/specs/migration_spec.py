@@ -335,7 +335,7 @@ class Route(Strict):
     reject: dict[Name, Reject] = Field(default_factory=dict)
     order: Columns = Field(default_factory=list)
     match: Match | None = None
-    on_vanish: Literal["keep", "archive", "delete"] = "keep"
+    on_vanish: Literal["keep", "archive"] = "keep"
     on_leave: Literal["keep", "archive"] = "keep"
     fields: dict[str, FieldRule]
 
@@ -360,8 +360,6 @@ class Route(Strict):
                 found.append(
                     ((name,), f"{policy!r} does not stand with collapse: a record of several rows outlives each")
                 )
-        if self.on_vanish == "delete":
-            found.append((("on_vanish",), "'delete' is not there yet; write keep or archive"))
         if self.collapse and not self.order:
             found.append((("order",), "the key is missing: it says which of the collapsed rows is the first"))
         for name, rule in self.fields.items():

@@ -45,10 +45,14 @@ Only = Mapping[str, Collection[str]]
 """Route -> key_refs."""
 
 
-def verify(work: Workspace, destination: Destination, *, only: Only | None = None, room: str = "cells") -> CellReport:
+def verify(
+    work: Workspace, destination: Destination, *, only: Only | None = None, loaded: Only | None = None,
+    room: str = "cells",
+) -> CellReport:  # fmt: skip
     """Judge every mapped record, or only those named. Never writes to the destination.
 
-    ``room``: where in staging the differing cells go. The list for fix-back is made anew where all are judged.
+    ``loaded``: where the window was a sample's, the records it chose; the others are not missed. ``room``: where in
+    staging the differing cells go. The list for fix-back is made anew where all are judged.
     Raises RunAgain where nothing was mapped yet.
     """
     began = time.monotonic()
@@ -63,7 +67,8 @@ def verify(work: Workspace, destination: Destination, *, only: Only | None = Non
         for route in work.migration.routes.values():
             if only is None or route.name in only:
                 walk = _Walk(work, destination, route, resolver, fixes.get(route.model))
-                chosen = None if only is None else set(only[route.name])
+                named = only if only is not None else loaded
+                chosen = None if named is None else set(named.get(route.name, ()))
                 with work.staging.writing(CELLS, room, route.name) as writer:
                     report.routes[route.name] = walk.run(writer, chosen)
         if only is None:

@@ -1,6 +1,6 @@
 """Reconciliation of a window: both identities, counts and links at the destination. The body of the report asset."""
 
-from flit_pipeline import marks
+from flit_pipeline import marks, selection
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.ledger import batches, refused, windows
 from flit_pipeline.proved import Proof
@@ -43,6 +43,6 @@ def prove(work: Workspace, destination: Destination) -> Proof:
 
     Edits that the loader kept, and records that a person of the CRM wrote last, are told and no failure.
     """
-    cells = verify(work, destination)
+    cells = verify(work, destination, loaded=selection.of_window(work, windows.current(work.store)))
     source_totals(work, cells)
     return Proof(cells, balances(work, destination), destination.traces(windows.first(work.store)))

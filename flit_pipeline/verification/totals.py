@@ -34,12 +34,15 @@ TOTALS = pa.schema([(name, pa.string()) for name in ("route", "field", "source",
 
 
 def source_totals(work: Workspace, report: CellReport) -> None:
-    """Add the source's side to every total that a single column gives; write all of them to ``totals/all``."""
+    """Add the source's side to every total that a single column gives; write all of them to ``totals/all``.
+
+    A sample's window brings a few rows of what was read: its totals have the mapped side alone.
+    """
     window = windows.current(work.store)
     for route in work.migration.routes.values():
         totals = report.routes[route.name].totals
         columns = {name: rule.from_[0] for name, rule in route.route.fields.items() if name in totals and _plain(rule)}
-        if columns and not route.route.collapse:
+        if columns and not route.route.collapse and window.kind != "sample":
             sums = _sums(work, route, route.sql_at(window.as_of, work.migration.source.locale.zone), columns)
             for name, amount in sums.items():
                 totals[name].source = amount

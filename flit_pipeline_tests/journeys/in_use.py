@@ -67,13 +67,13 @@ class Work:
     """What people did to records of ours.
 
     ``touched``: (model, id) that must be left for it; ``made``: (model, id) of records that they made; ``kinds``: how
-    many edits of each kind there were; ``never_sent``: patients edited in a field that we never sent.
+    many edits of each kind there were; ``patients``: kind -> source ids of the patients edited so.
     """
 
     touched: set[tuple[str, int]] = field(default_factory=set)
     made: set[tuple[str, int]] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
-    never_sent: list[str] = field(default_factory=list)
+    patients: dict[str, list[str]] = field(default_factory=dict)
 
 
 def work(run: PracticeRun) -> Work:
@@ -89,8 +89,8 @@ def work(run: PracticeRun) -> Work:
             odoo.call(model, "write", ids=[number], vals=vals, context=QUIET)
             done.touched.add((model, number))
             done.kinds[kind] += 1
-            if kind == "a field that we never sent":
-                done.never_sent.append(key.rpartition("/")[2])
+            if model == "res.partner":
+                done.patients.setdefault(kind, []).append(key.rpartition("/")[2])
 
     edited("a field that we sent", "res.partner", patients, street="Typed in the CRM")
     edited("a field that we never sent", "res.partner", patients, ref="typed in the CRM")

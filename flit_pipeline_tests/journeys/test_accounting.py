@@ -1,7 +1,4 @@
-"""A practice into an Odoo that has Accounting: invoices are drafts with their lines, exactly once, and stay drafts.
-
-The tests stand in the order of the story: the first load, a second one, edits on both sides, a third one.
-"""
+"""A practice into an Odoo that has Accounting: invoices are drafts with their lines, exactly once, and stay drafts."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -41,13 +38,47 @@ def odoo_modules() -> tuple[str, ...]:
 
 @dataclass
 class Story:
-    """The practice after its first load."""
+    """The practice, and what stood on both ends after its first load: later tests edit it.
+
+    ``rows``: route -> id -> source row; ``keys``: route -> keys of records and of lines in Odoo; ``cells``: how each
+    cell was read back; ``quiet``: what tells that somebody heard of it.
+    """
 
     run: PracticeRun
     owners: dict[str, int]
     before: dict[str, Any]
     report: dict[str, Any]
-    told: list[str] = field(default_factory=list)
+    told: list[str]
+    world: World = field(init=False)
+    rows: dict[str, dict[str, dict[str, Any]]] = field(init=False)
+    bills: list[dict[str, Any]] = field(init=False)
+    keys: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    cells: Counter[tuple[str, str, str]] = field(init=False)
+    quiet: list[Any] = field(init=False)
+
+    def look(self) -> None:
+        """Keep what stands now."""
+        odoo = self.run.odoo
+        self.world = world_of(self.run, self.owners)
+        self.rows, self.bills = sound(self.run, self.world), list(source_rows(self.run, "invoice"))
+        query = "select x_flit_key from {} where starts_with(x_flit_key, %s)"
+        for route, (begin, lines_begin, _, _) in MOVES.items():
+            keys, lines = (
+                [key for (key,) in odoo.sql(query.format(table), [start])]
+                for table, start in (("account_move", begin), ("account_move_line", lines_begin))
+            )
+            self.keys[route] = (keys, lines)
+        self.cells = compare(self.run, self.owners)
+        if PATIENTS >= 1000:
+            show("read_back_with_accounting", self.cells + read_back(self.run, self.owners, everybody=True))
+        self.quiet = [
+            odoo.sql("select distinct state from account_move where x_flit_key is not null"),
+            odoo.sql("select count(*) from account_move where coalesce(name, '/') <> '/'"),
+            odoo.sql(QUIET.format("mail_followers", "res_model")),
+            odoo.sql(QUIET.format("mail_message", "model")),
+            side_effects(odoo)["mail_mail_id_seq"],
+            odoo.sink.count,
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +90,11 @@ def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
         before = side_effects(odoo)
         run.run("prepare").ok()
         run.run("full").ok()
-        yield Story(run, owners, before, run.report(), told)
+        story = Story(run, owners, before, run.report(), told)
+        story.look()
+        assert_accounted_for(run)
+        assert_exactly_once(run)
+        yield story
 
 
 def unbalance(run: PracticeRun) -> None:
@@ -138,29 +173,22 @@ def test_a_person_reads_what_becomes_of_the_invoices(story: Story) -> None:
 
 def test_both_identities_close_and_every_row_has_a_class(story: Story) -> None:
     assert {"account_move records", "account_refund records"} <= {one["name"] for one in story.report["identities"]}
-    assert_accounted_for(story.run)
-    assert_exactly_once(story.run)
     counts = story.report["counts"]
-    for route, (_, begin, _, _) in MOVES.items():
-        query = "select count(*) from account_move_line where starts_with(x_flit_key, %s)"
-        [[there]] = story.run.odoo.sql(query, [begin])
+    for route, (_, lines) in story.keys.items():
+        there = len(lines)
         assert counts[f"{route}.{LINES}"] == {"ledger": there, "destination": there} and there
 
 
 def test_every_invoice_stands_once_with_its_lines_and_others_are_held(story: Story) -> None:
-    run, world = story.run, world_of(story.run, story.owners)
-    rows = sound(run, world)
+    world, rows, bills = story.world, story.rows, story.bills
     for route, (begin, lines_begin, name, _) in MOVES.items():
-        query = "select x_flit_key from {} where starts_with(x_flit_key, %s)"
-        keys = [key for (key,) in run.odoo.sql(query.format("account_move"), [begin])]
+        keys, lines = story.keys[route]
         assert sorted(keys) == sorted(begin + number for number in rows[route]), name
         entries = [entry for row in rows[route].values() for entry in expected_lines(route, row, world)]
-        keys = [key for (key,) in run.odoo.sql(query.format("account_move_line"), [lines_begin])]
-        assert sorted(keys) == sorted(lines_begin + entry for entry in entries)
-    bills = list(source_rows(run, "invoice"))
+        assert sorted(lines) == sorted(lines_begin + entry for entry in entries)
     unbalanced = [row for row in bills if not adds_up(row, world)]
-    refused = planted(run.truth(), "patient", *REFUSED)
-    held = run.held(story.report)
+    refused = planted(story.run.truth(), "patient", *REFUSED)
+    held = story.run.held(story.report)
     assert held["invoice", "charges_differ_from_amount"] == len(unbalanced) > 0
     entries = {one["entry_id"] for row in unbalanced for one in oracle_account.charges(row, world)}
     assert held["billing_line", "charges_differ_from_amount"] == len(entries)
@@ -170,24 +198,16 @@ def test_every_invoice_stands_once_with_its_lines_and_others_are_held(story: Sto
 
 def test_every_cell_of_every_invoice_is_equal_or_equal_by_a_named_rule(story: Story) -> None:
     """Amounts are what an accountant looks at first."""
-    counts = compare(story.run, story.owners)
+    counts = story.cells
     assert {key: count for key, count in counts.items() if key[2] == "other"} == {}
     names = {*FIELDS, *(f"{LINES}.{name}" for name in ("name", "quantity", "price_unit", "tax_ids"))}
     assert {(route, name) for route, name, _ in counts} == {(route, name) for route in MOVES for name in names}
     assert {"equal by last changed", "equal by lines by key", "equal by procedure"} <= {way for _, _, way in counts}
-    if PATIENTS >= 1000:
-        show("read_back_with_accounting", counts + read_back(story.run, story.owners, everybody=True))
 
 
 def test_nothing_is_posted_and_nobody_hears_of_it(story: Story) -> None:
     """A posted invoice has a number, and a number cannot be given back."""
-    odoo = story.run.odoo
-    assert odoo.sql("select distinct state from account_move where x_flit_key is not null") == [("draft",)]
-    assert odoo.sql("select count(*) from account_move where coalesce(name, '/') <> '/'") == [(0,)]
-    assert odoo.sql(QUIET.format("mail_followers", "res_model")) == [(0,)]
-    assert odoo.sql(QUIET.format("mail_message", "model")) == [(0,)]
-    assert side_effects(odoo)["mail_mail_id_seq"] == story.before["mail_mail_id_seq"]
-    assert odoo.sink.count == 0
+    assert story.quiet == [[("draft",)], [(0,)], [(0,)], [(0,)], story.before["mail_mail_id_seq"], 0]
 
 
 def test_a_second_load_writes_nothing(story: Story) -> None:

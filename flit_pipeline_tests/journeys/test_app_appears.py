@@ -10,6 +10,8 @@ from flit_pipeline_tests.expected import assert_accounted_for
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Practice, PracticeRun
 
+pytestmark = pytest.mark.long
+
 INSTALL = 400.0
 """Seconds for the server to install an app; a read of JSON-2 waits that long at most."""
 

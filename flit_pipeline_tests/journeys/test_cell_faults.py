@@ -130,7 +130,7 @@ def edit_as_a_person(story: Story) -> None:
     number = next(n for n in untouched(story, "res.partner") if story.state[0]["res.partner"][n]["x_first_name"])
     odoo.odoo_shell(
         "user = env['res.users'].create({'name': 'Reception', 'login': 'reception', "
-        "'group_ids': [(4, env.ref('base.group_partner_manager').id)]})\n"
+        "'group_ids': [(4, env.ref(f'base.group_{name}').id) for name in ('user', 'partner_manager')]})\n"
         f"env['res.partner'].with_user(user).browse({number}).write({{'x_first_name': 'Düzeltilen'}})\n"
         "env.cr.commit()\n"
     )

@@ -7,6 +7,8 @@ from flit_pipeline_tests.journeys import foreign
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Practice, PracticeRun
 
+pytestmark = pytest.mark.long
+
 
 def test_with_match_off_nothing_foreign_changes_and_doubles_carry_our_key(
     odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory

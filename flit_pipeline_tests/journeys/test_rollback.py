@@ -47,6 +47,7 @@ class Story:
     restored: dict[str, Change] = field(default_factory=dict)
     first: dict[str, Any] = field(default_factory=dict)
     work: in_use.Work = field(default_factory=in_use.Work)
+    listed: list[dict[tuple[str, str], int]] = field(default_factory=list)
     dry: dict[str, Any] = field(default_factory=dict)
     dry_changes: dict[str, Change] = field(default_factory=dict)
     newest: dict[str, Change] = field(default_factory=dict)
@@ -84,11 +85,17 @@ def told(story: Story) -> Story:
     story.work = in_use.work(run)
     sound = sorted(str(r["patient_id"]) for r in source_rows(run, "patient"))
     sound = [one for one in sound if one not in planted(run.truth(), "patient")]
-    run.sandbox.edit("patient", story.work.never_sent[0], occupation="Arıcı")  # hides the edit behind a write of ours
+    edited = story.work.patients
+    # a write of ours hides that somebody edited the record before
+    run.sandbox.edit("patient", edited["a field that we never sent"][0], occupation="Arıcı")
+    run.sandbox.edit("patient", edited["a field that we sent"][0], street="İki yerde düzeltildi")
     run.sandbox.edit("patient", sound[-1], street="Birinci pencere 1")
     window(run, 1).ok()
     run.sandbox.edit("patient", sound[-1], street="İkinci pencere 2", district="Kadıköy")
+    run.sandbox.delete_card(sound[-3])
+    run.sandbox.merge_cards(sound[-4], sound[-5])
     window(run, 2).ok()
+    story.listed = [listed(run, number) for number in (1, 2)]
     before = Everything.of(odoo)
     run.sandbox.edit("patient", sound[-1], street="Üçüncü pencere 3", occupation="Balıkçı")
     run.sandbox.edit("patient", sound[-2], occupation="Balıkçı")
@@ -123,6 +130,12 @@ def window(run: PracticeRun, number: int) -> Ended:
     return run.run("delta")
 
 
+def listed(run: PracticeRun, number: int) -> dict[tuple[str, str], int]:
+    """(object or route, rule) -> rows that the report of a window lists."""
+    report = json.loads((run.home / MIGRATION / f"reports/delta_w{number:04}.json").read_text())
+    return {(one["object"], one["rule"]): one["rows"] for one in report["listed"]}
+
+
 def load(run: PracticeRun) -> None:
     """Schema and records."""
     run.run("prepare").ok()
@@ -138,6 +151,13 @@ def test_without_an_edit_the_database_is_as_it_was_before(story: Story) -> None:
         set(story.first["deleted"]) & {"account_entry"}
     )
     assert sum(1 for line in story.first["removed"] if line.startswith("field ")) > 80
+
+
+def test_the_windows_met_a_conflict_a_vanished_and_a_merged_patient(story: Story) -> None:
+    """Otherwise the rollback of a pickup would be one of plain updates."""
+    assert story.listed[0]["patient", "edited_in_destination"] == 1
+    assert story.listed[1]["patient", "vanished_from_source"] == 1
+    assert story.listed[1]["patient", "merged_in_source"] == 1
 
 
 def test_the_newest_window_alone_is_taken_back(story: Story) -> None:

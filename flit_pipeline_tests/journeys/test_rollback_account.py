@@ -15,6 +15,8 @@ from flit_pipeline_tests.everything import Change, Everything
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Practice, PracticeRun, hire
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def odoo_modules() -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Story:
     keys: dict[str, list[str]] = field(default_factory=dict)
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     dangling: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
 
 def small(folder: Path) -> str:
@@ -81,6 +82,8 @@ def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
         told.reports["sample accounts"] = run.report()
         ended["full unapproved"] = run.run("full")
         ended["approve full"] = approve(run, "full")
+        told.kept["sample"] = run.ledger("select run, diff_hash from sample")
+        told.kept["approval"] = run.ledger("select sample_run, diff_hash from approval where scope = 'full'")
         ended["full"] = run.run("full")
         told.reports["full"] = run.report()
         ended["full again"] = run.run("full")
@@ -153,13 +156,12 @@ def test_the_accounts_of_a_sample_close_in_their_own_terms(story: Story) -> None
 
 def test_the_approval_shows_the_diff_and_remembers_it(story: Story) -> None:
     said = story.ended["approve full"].ok()
-    [(run, diff)] = story.run.ledger("select run, diff_hash from sample")
+    [(run, diff)] = story.kept["sample"]
     assert (said.last["sample"], said.last["diff"]) == (run, diff)
     assert diff == story.reports["sample"]["diff"]
     assert f"sample: {run} of " in said.out and "sample: cells: " in said.out
     assert "s; the server gives one" not in said.out and "the server gives one 120 s of real time" in said.out
-    kept = story.run.ledger("select sample_run, diff_hash from approval where scope = 'full'")
-    assert kept == [(run, diff)]
+    assert story.kept["approval"] == [(run, diff)]
 
 
 def test_the_full_load_brings_the_rest_and_a_second_one_nothing(story: Story) -> None:
@@ -227,6 +229,7 @@ def trial() -> Iterator[StandIn]:
         yield running
 
 
+@pytest.mark.long
 def test_a_sample_may_go_to_an_environment_of_its_own(
     story: Story, trial: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

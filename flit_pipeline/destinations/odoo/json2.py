@@ -73,7 +73,7 @@ class Json2:
         raise self._refusal(reply.status_code, answer, what, body)
 
     def _refusal(self, status: int, answer: Any, what: str, body: dict[str, Any]) -> Exception:
-        known = answer if isinstance(answer, dict) else {}
+        known = answer if isinstance(answer, dict) and "name" in answer else {}  # else no error of an Odoo
         name = re.sub(r"\W+", "", str(known.get("name", "")).rsplit(".", 1)[-1])[:60] or f"HTTP {status}"
         if status == 401:
             return AccessRefused(

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import httpx
 
 from flit_pipeline.errors import AccessRefused, DestinationUnavailable, OutcomeUnknown
+from flit_pipeline.tls import trusted
 
 READ_TIMEOUT = 150.0  # longer than the server's limit-time-real (120 s): after it the outcome is decided
 RUNS = "check FLIT_ODOO_URL and that the server runs, then run the same command again"
@@ -55,7 +56,7 @@ class Line:
                 base_url=url.rstrip("/"),
                 headers=dict(headers or {}),
                 timeout=httpx.Timeout(30.0, read=timeout, write=timeout),
-                transport=httpx.HTTPTransport(retries=0),
+                transport=httpx.HTTPTransport(verify=trusted(), retries=0),
             )
         except (httpx.InvalidURL, ValueError):
             raise _no_url() from None
