@@ -4,6 +4,8 @@ What belongs here: engine, schema version, identity, the border for database exc
 values). What does not: any query about records; those stand beside their subject (windows, records, batches …).
 """
 
+import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -187,8 +189,9 @@ def _engine(url: str, namespace: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # pysqlite must not open transactions by its own rules
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -196,6 +199,19 @@ def _engine(url: str, namespace: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Take a fresh file to WAL. SQLite's own patience does not cover that: of eight at once some are told "locked"."""
+    for last in (*[False] * 100, True):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if last:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 @contextmanager
