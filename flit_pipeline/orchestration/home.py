@@ -4,6 +4,7 @@ SQLite below FLIT_HOME by default, PostgreSQL when DAGSTER_PG_URL is set. The fi
 same for a production server.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,9 @@ retention:
   schedule: {purge_after_days: {skipped: 7, success: 30, failure: -1}}
 """
 POSTGRES = "storage: {postgres: {postgres_url: {env: DAGSTER_PG_URL}}}\n"
+FILES = """\
+event_log_storage: {{module: flit_pipeline.orchestration.event_log, class: EventLog, config: {{base_dir: {}}}}}
+"""
 
 
 def ensure_home(home: Path, environment: Mapping[str, str]) -> Path:
@@ -32,7 +36,8 @@ def ensure_home(home: Path, environment: Mapping[str, str]) -> Path:
     folder = Path(environment.get("DAGSTER_HOME") or home / "dagster").resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / "dagster.yaml"
-    text = (POSTGRES if environment.get("DAGSTER_PG_URL") else "") + COMMON
+    files = FILES.format(json.dumps(str(folder / "history/runs")))
+    text = (POSTGRES if environment.get("DAGSTER_PG_URL") else files) + COMMON
     if not file.exists() or (not environment.get("DAGSTER_HOME") and file.read_text() != text):
         file.write_text(text)
     return folder

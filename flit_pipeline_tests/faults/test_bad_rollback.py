@@ -15,8 +15,9 @@ from flit_pipeline_tests.faults.world import World
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, TABLES, Ended, Practice
 
+pytestmark = pytest.mark.long
+
 ON_BOTH = True
-STAND_IN_LONG = True
 NEW = {
     "patient_id": "199999", "first_name": "Yağmur", "last_name": "Yeniöz", "status": "A", "gender": "K",
     "location_id": "501", "country": "Türkiye", "birth_date": "02.03.1991",

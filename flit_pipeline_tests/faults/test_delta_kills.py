@@ -19,6 +19,8 @@ from flit_pipeline_tests.faults.world import changed_specs
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import KEYS, MIGRATION, Ended, Practice, PracticeRun, source_rows
 
+pytestmark = pytest.mark.long
+
 KILLS = int(os.environ.get("FLIT_TEST_KILLS", "8"))
 LEDGER, ODOO, PIPELINE = "flit_pipeline.ledger", "flit_pipeline.destinations.odoo", "flit_pipeline.pipeline"
 READING = [

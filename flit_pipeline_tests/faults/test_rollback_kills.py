@@ -19,6 +19,8 @@ from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun, hire
 
+pytestmark = pytest.mark.long
+
 KILLS = int(os.environ.get("FLIT_TEST_KILLS", "6"))
 RANDOM = max(2, KILLS // 3)
 LEDGER, ODOO, ROLLBACK = "flit_pipeline.ledger", "flit_pipeline.destinations.odoo", "flit_pipeline.loading.rollback"

@@ -15,6 +15,8 @@ from flit_pipeline_tests.expected import REFUSED, assert_accounted_for, planted
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import KEYS, Ended, Practice, PracticeRun, source_rows
 
+pytestmark = pytest.mark.long
+
 READ_UNTIL_SETTLED = {"location", "provider", "patient", "workflow"}
 """Objects of numbered pages; all others come by cursor."""
 

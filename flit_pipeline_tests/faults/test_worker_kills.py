@@ -11,6 +11,8 @@ from flit_pipeline_tests.odoo.cache import wait_until
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun
 
+pytestmark = pytest.mark.long
+
 KILLS = int(os.environ.get("FLIT_TEST_WORKER_KILLS", "5"))
 KILLS_PER_BATCH = 2
 """The sender gives up on a batch that it sent five times in vain."""

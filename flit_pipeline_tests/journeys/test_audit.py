@@ -165,6 +165,7 @@ def test_every_record_leads_to_a_row(loaded: PracticeRun, there: StandIn) -> Non
         assert all(rule for rules in found["rules"].values() for rule in rules.values()), found["rules"]
 
 
+@pytest.mark.long
 def test_an_older_ledger_put_back_is_refused_by_the_next_load(loaded: PracticeRun, tmp_path: Path) -> None:
     """The whole FLIT_HOME, its anchor too: the destination knows better."""
     shutil.copytree(loaded.home / MIGRATION, tmp_path / "older")
@@ -201,6 +202,7 @@ def test_a_ledger_that_is_gone_is_not_begun_anew(loaded: PracticeRun, tmp_path: 
     loaded.flit(*VERIFY, "--live").ok()
 
 
+@pytest.mark.long
 def test_a_rollback_is_in_the_chain_and_takes_its_anchor_along(tmp_path: Path) -> None:
     """Window by window, then whole: nothing is left to hold the chain against in the destination."""
     with stand_in() as there, PracticeRun(tmp_path, there, Practice(patients=12)) as run:

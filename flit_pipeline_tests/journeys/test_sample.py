@@ -203,6 +203,7 @@ def test_the_workbook_holds_the_records_and_the_report_in_the_clear_holds_none(s
     assert [p.name for p in kept for name in names if name.encode() in p.read_bytes()] == []
 
 
+@pytest.mark.long
 def test_a_newer_sample_with_another_diff_closes_the_gate(story: Story) -> None:
     """Somebody edited a contact of the sample in the CRM: who accepted the diff has not seen that cell."""
     run, odoo = story.run, story.run.odoo

@@ -13,8 +13,9 @@ from flit_pipeline_tests.journeys.oracle_world import world_of
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun, hire, source_rows
 
+pytestmark = pytest.mark.long
+
 ON_BOTH = True
-STAND_IN_LONG = True
 MODEL, BEGIN = "x_dental_treatment", "dr_dentes/treatment/treatment_record/"
 FIELDS = [
     "x_name", "x_patient_id", "x_performed_at", "x_treatment_code", "x_treatment_kind", "x_tooth", "x_surface", "x_fee",

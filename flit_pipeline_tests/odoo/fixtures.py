@@ -3,7 +3,7 @@
 A test module that says ``ON_BOTH = True`` runs its tests on either; the marker `real_server` keeps one to the real server.
 With ``OVER_XMLRPC = True`` they run over XML-RPC as well: on the stand-in always, in the long form (marker `long`,
 FLIT_TEST_LONG=1) on the real 19 and on a real Odoo 14; the marker `json2` keeps one to JSON-2, `since_19` off the 14.
-``SERVERS = (...)`` names the servers itself. With ``STAND_IN_LONG = True`` the stand-in has its turn in the long form.
+``SERVERS = (...)`` names the servers itself.
 A test module that needs more than the standard modules overrides `odoo_modules`. Tests that use the fixture get the
 marker `odoo`. Without a server they skip, and with FLIT_REQUIRE_ODOO=1 they fail: a skip proves nothing.
 """
@@ -231,8 +231,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marked("real_server"):
         servers = [name for name in servers if name not in (STAND_IN, STAND_IN_XML)]
     long = {OLD} if chosen else {OLD, REAL_XML}
-    if getattr(metafunc.module, "STAND_IN_LONG", False):
-        long.add(STAND_IN)
     given = [pytest.param(one, marks=pytest.mark.long) if one in long else one for one in servers]
     metafunc.parametrize("odoo", given, indirect=True, scope="module")
 
