@@ -38,6 +38,7 @@ class Faults:
     seed: str
     planted: dict[Cell, str] = field(default_factory=dict)
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
@@ -172,12 +173,19 @@ class Faults:
 
     def _ids(self, model: str) -> list[int]:
         known = "x_flit_key is not null" if model == "res.partner" else "true"
-        return [one for [one] in self.odoo.sql(f"select id from {table(model)} where {known} order by id limit 50")]
+        return self._asked(f"select id from {table(model)} where {known} order by id limit 50")
 
     def _options(self, model: str, name: str) -> list[str]:
         query = "select s.value from ir_model_fields_selection s join ir_model_fields f on f.id = s.field_id "
         query += "where f.model = %s and f.name = %s and s.value <> 'private' order by s.sequence, s.value"
-        return [one for [one] in self.odoo.sql(query, [model, name])]
+        return self._asked(query, model, name)
+
+    def _asked(self, query: str, *parameters: str) -> list[Any]:
+        """One column, asked for once: it is looked at for each of some thousand rows."""
+        key = (query, *parameters)
+        if key not in self._known:
+            self._known[key] = [one for [one] in self.odoo.sql(query, list(parameters) or None)]
+        return self._known[key]
 
     def _set(self, cell: Cell, value: Any) -> None:
         model, number, name = cell
