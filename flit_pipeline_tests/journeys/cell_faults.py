@@ -97,6 +97,17 @@ class Faults:
             assert len(self.planted) > before, f"no more cells to spoil after {before}"
         return made
 
+    def spoil(self, model: str, name: str, cls: str) -> tuple[str, str, str]:
+        """Plant one more, in this field of a record that has none; what was planted, as ``plant`` tells it."""
+        spoilt = {cell[:2] for cell in self.planted}
+        kind = self.kinds[model][name]
+        for number, row in self.rows(model).items():
+            for value in WAYS[cls](self, model, name, kind, row) if (model, number) not in spoilt else ():
+                self._set((model, number, name), value)
+                self.planted[model, number, name] = cls
+                return model, kind, cls
+        raise AssertionError(f"no {name} of {model} can be spoilt so")
+
     def _chances(self, model: str, kind: str, cls: str, rows: Mapping[int, dict[str, Any]]) -> list[tuple[Cell, Any]]:
         """Cells in which this fault can be planted, each with the value that makes it; a few of each field."""
         found = []

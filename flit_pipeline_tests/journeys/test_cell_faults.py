@@ -27,6 +27,7 @@ PATIENTS = 200
 SEED = os.environ.get("FLIT_TEST_SEED", "cell faults")
 SENT_AGAIN = ("lost", "changed", "truncated")
 FOUND = ("class", "rule")
+LATE = "x_provider_name"
 STRAY = "dr_dentes/patient/patient/nobody"
 
 Found = dict[Cell, tuple[str, str]]
@@ -97,7 +98,9 @@ def told(story: Story) -> Story:
     """Nothing planted; planted and found; edits of people; fixed; looked at again."""
     run, odoo = story.run, story.run.odoo
     story.prove(0)
-    story.made = story.faults.plant(COUNT)
+    story.made = story.faults.plant(COUNT - 1)
+    one = story.faults.spoil("mail.message", LATE, "changed")
+    story.made[one] = story.made.get(one, 0) + 1
     delete(story)
     odoo.call("res.partner", "create", vals_list=[{"name": "Nobody", "x_flit_key": STRAY}])
     edit_as_a_person(story)
@@ -140,9 +143,8 @@ def edit_as_a_person(story: Story) -> None:
 def edit_after_the_proof(story: Story) -> None:
     """Between the proof and the fix somebody puts a spoilt cell right in another way."""
     planted = sorted(story.faults.planted.items())
-    texts = {name for name, kind in story.faults.kinds["mail.message"].items() if kind == "char" and name[:2] == "x_"}
-    cell = next(c for c, cls in planted if cls == "changed" and c[0] == "mail.message" and c[2] in texts)
-    story.run.odoo.call("mail.message", "write", ids=[cell[1]], vals={cell[2]: "Elle yazıldı"})
+    cell = next(c for c, cls in planted if cls == "changed" and c[0] == "mail.message" and c[2] == LATE)
+    story.run.odoo.call("mail.message", "write", ids=[cell[1]], vals={LATE: "Elle yazıldı"})
     story.edits["late"] = cell
 
 
