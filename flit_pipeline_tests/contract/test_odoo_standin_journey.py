@@ -15,7 +15,7 @@ from flit_pipeline_tests.contract.test_odoo_standin_script import Target
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import MIGRATION, REPOSITORY, PracticeRun
 
-PATIENTS = 300
+PATIENTS = 120
 KEY = "x_flit_key"
 NATURAL = {
     "res.country": ("code",),
