@@ -161,6 +161,9 @@ class Destination(Protocol):
     def linked(self, model: str, values: Image, field: str, url: str) -> Image:
         """The values of a record whose file is too large for the destination: a link takes its place."""
 
+    def guessed_with(self, model: str, field: str) -> Sequence[str]:
+        """Fields that the destination guesses anew when this file is written without them."""
+
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model."""
 

@@ -66,6 +66,8 @@ class Parcels:
                 sent[name] = {**marker, "link": True}
                 continue
             values[name] = base64.b64encode(content).decode()
+            guessed = self.destination.guessed_with(self.model, name)
+            values |= {other: sent[other] for other in guessed if other in sent and other not in values}
             sent[name] = {**marker, "sha1": digest, "bytes": len(content)}
             size += len(content)
         return replace(item, intent=replace(item.intent, sent=sent), command=replace(item.command, values=values)), size

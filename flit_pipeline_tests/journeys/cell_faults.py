@@ -31,13 +31,17 @@ TRULY_EMPTY = {"x_recare_interval_months", "x_family_balance"}
 
 @dataclass
 class Faults:
-    """Plants faults and remembers them. ``fields``: model -> fields that the specs fill."""
+    """Plants faults and remembers them.
+
+    ``fields``: beginning of a source key -> model, and fields that the specs fill in records of such a key.
+    """
 
     odoo: OdooUnderTest
-    fields: Mapping[str, Sequence[str]]
+    fields: Mapping[str, tuple[str, Sequence[str]]]
     seed: str
     planted: dict[Cell, str] = field(default_factory=dict)
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
+    _mapped: dict[str, dict[int, frozenset[str]]] = field(default_factory=dict)
     _known: dict[tuple[str, ...], list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -45,7 +49,10 @@ class Faults:
         facts = self.odoo.sql("select model, name, ttype, relation from ir_model_fields")
         self._relation = {(model, name): relation for model, name, _, relation in facts}
         types = {(model, name): ttype for model, name, ttype, _ in facts}
-        self.kinds = {model: {name: types[model, name] for name in names} for model, names in self.fields.items()}
+        self.kinds = {model: {} for model, _ in self.fields.values()}
+        for model, names in self.fields.values():
+            self.kinds[model] |= {name: types[model, name] for name in names}
+        self.kinds = {model: dict(sorted(kinds.items())) for model, kinds in self.kinds.items()}
         self._fixed = {
             (table, name) for table, name in self.odoo.sql(
                 "select table_name, column_name from information_schema.columns where is_nullable = 'NO'"
@@ -70,6 +77,12 @@ class Faults:
             for one in found.values():
                 one["datas"] = one.pop("checksum")
         return found
+
+    def mapped(self, model: str) -> dict[int, frozenset[str]]:
+        """Id -> fields that the specs fill in this very record; what else stands in it is nobody's business."""
+        keys = self.odoo.sql(f"select id, x_flit_key from {table(model)} where x_flit_key is not null")
+        routes = {begin: frozenset(names) for begin, (of, names) in self.fields.items() if of == model}
+        return {number: names for number, key in keys for begin, names in routes.items() if key.startswith(begin)}
 
     def plant(self, count: int) -> dict[tuple[str, str, str], int]:
         """Plant so many faults, each model × type × class in turn. Returns how many of each."""
@@ -101,8 +114,10 @@ class Faults:
         """Plant one more, in this field of a record that has none; what was planted, as ``plant`` tells it."""
         spoilt = {cell[:2] for cell in self.planted}
         kind = self.kinds[model][name]
+        mapped = self.mapped(model)
         for number, row in self.rows(model).items():
-            for value in WAYS[cls](self, model, name, kind, row) if (model, number) not in spoilt else ():
+            fit = name in mapped[number] and (model, number) not in spoilt
+            for value in WAYS[cls](self, model, name, kind, row) if fit else ():
                 self._set((model, number, name), value)
                 self.planted[model, number, name] = cls
                 return model, kind, cls
@@ -111,12 +126,16 @@ class Faults:
     def _chances(self, model: str, kind: str, cls: str, rows: Mapping[int, dict[str, Any]]) -> list[tuple[Cell, Any]]:
         """Cells in which this fault can be planted, each with the value that makes it; a few of each field."""
         found = []
+        if model not in self._mapped:
+            self._mapped[model] = self.mapped(model)
+        mapped = self._mapped[model]
         for name, its in self.kinds[model].items():
             if its != kind or (model, name) in UNTOUCHED:
                 continue
             fit = [
                 ((model, number, name), value)
                 for number, row in rows.items()
+                if name in mapped[number]
                 for value in WAYS[cls](self, model, name, kind, row)
             ]
             found += self._draw.sample(fit, min(len(fit), 12))

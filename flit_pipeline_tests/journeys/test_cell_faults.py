@@ -83,14 +83,12 @@ def found(run: PracticeRun) -> Found:
 
 @pytest.fixture(scope="module")
 def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    fields: dict[str, list[str]] = {}
-    for route, names in mapped_fields().items():
-        fields.setdefault(KEYS[route][0].replace("_", "."), []).extend(names)
+    fields = {KEYS[route][1]: (KEYS[route][0].replace("_", "."), names) for route, names in mapped_fields().items()}
     with PracticeRun(tmp_path_factory.mktemp("faults"), odoo, Practice(patients=PATIENTS, seed=23)) as run:
         hire(run)
         run.run("prepare").ok()
         run.run("full").ok()
-        faults = Faults(odoo, {model: sorted(set(names)) for model, names in fields.items()}, SEED)
+        faults = Faults(odoo, fields, SEED)
         yield told(Story(run, faults))
 
 

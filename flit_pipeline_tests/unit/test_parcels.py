@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +45,10 @@ def _pieces(content: bytes) -> Generator[bytes, None, None]:
 
 
 class Crm:
-    """The one method of a destination that parcels ask for."""
+    """What parcels ask of a destination."""
+
+    def guessed_with(self, model: str, field: str) -> list[str]:
+        return ["mimetype"]
 
     def linked(self, model: str, values: dict[str, Any], field: str, url: str) -> dict[str, Any]:
         return {name: value for name, value in values.items() if name != field} | {"url": url}
@@ -73,6 +77,15 @@ def test_the_bytes_go_with_the_command_and_only_their_hash_into_the_ledger() -> 
     assert sent.intent.sent["datas"]["bytes"] == len(content)
     assert "datas" not in str(sent.intent.sent["name"])
     assert base64.b64encode(content).decode() not in str(sent.intent.sent)
+
+
+def test_what_the_destination_would_guess_from_the_bytes_goes_along_with_them() -> None:
+    """An update that brings a new file alone would let Odoo replace the type that the source tells."""
+    whole = item(1, "a.pdf")
+    intent = replace(whole.intent, sent={**whole.intent.sent, "mimetype": "image/dicom"})
+    command = replace(whole.command, values={"datas": whole.command.values["datas"]})
+    [[sent]], _ = packed({"a.pdf": b"a"}, Item(intent, command))
+    assert sent.command.values == {"datas": base64.b64encode(b"a").decode(), "mimetype": "image/dicom"}
 
 
 def test_a_bad_file_holds_its_record_alone() -> None:
