@@ -313,6 +313,7 @@ def test_what_a_person_posted_or_edited_is_theirs(story: Story, edited: Edited) 
     assert parts["account_move records"]["updated"] == 3
 
 
+@pytest.mark.long
 def test_the_next_load_asks_about_the_edits_again_and_writes_nothing(story: Story, edited: Edited) -> None:
     before = dates(story.run.odoo)
     story.run.run("full").ok()

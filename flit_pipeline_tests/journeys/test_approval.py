@@ -175,6 +175,7 @@ def test_a_field_that_an_admin_changed_is_refused_by_name_until_it_is_as_it_was(
     run.run("prepare").ok()
 
 
+@pytest.mark.long
 def test_an_approval_for_another_database_does_not_count(run: PracticeRun) -> None:
     """A copy for tests and the practice's own database look alike; what was accepted for one is not for the other."""
     uuid = uuid_of(run.odoo)

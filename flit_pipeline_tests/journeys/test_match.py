@@ -231,6 +231,7 @@ def test_a_second_run_writes_nothing_and_an_edit_of_the_source_is_told(story: St
     assert_accounted_for(run)
 
 
+@pytest.mark.long
 def test_a_new_likeness_waits_for_a_person(story: Story) -> None:
     """A pair that nobody confirmed is neither adopted nor doubled; a pair struck after the approval closes the gate."""
     run, patient = story.run, "199999"
