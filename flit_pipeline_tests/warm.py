@@ -15,7 +15,7 @@ SPECS = Path(__file__).parents[1] / "mapping_specs"
 MODULES = [
     "alembic.script", "dagster._core.storage.event_log", "dagster._core.storage.runs",
     "dagster._core.storage.schedules", "flit_pipeline.cli", "flit_pipeline.orchestration.build",
-    "flit_pipeline.orchestration.janitor", "flit_pipeline_tests.faults.dying", "pandera.pandas",
+    "flit_pipeline.orchestration.janitor", "pandera.pandas",
 ]  # fmt: skip
 
 for module in MODULES:

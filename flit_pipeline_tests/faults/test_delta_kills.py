@@ -42,7 +42,7 @@ LOADING = [
     ("flit_pipeline.verification.window:close_window", "before", 1),
 ]
 if KILLS > 8:
-    READING[2:2] = [
+    READING[4:4] = [  # behind those of the patients: each takes the reading some objects further
         ("flit_pipeline.staging:Staging.copy", "after", 1),
         (f"{PIPELINE}.delta:_guard", "before", 3),
         (f"{PIPELINE}.gone:note_moves", "after", 2),
