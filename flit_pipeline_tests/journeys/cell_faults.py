@@ -3,7 +3,9 @@
 Knows the database alone: types from its own tables, values as they stand. Nothing of the program is imported here.
 """
 
+import html
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -172,9 +174,11 @@ class Faults:
             yield from (one for one in self._options(model, name) if one != value)
 
     def truncated(self, model: str, name: str, kind: str, row: Mapping[str, Any]) -> Iterator[Any]:
-        """A text, cut off."""
+        """A text, cut off where a reader sees it: a page without its last closing tag says the same."""
         if kind in TEXTS and isinstance(row[name], str) and len(row[name]) > 8:
-            yield row[name][: self._draw.randrange(4, len(row[name]) - 3)]
+            cuts = [row[name][:at] for at in range(4, len(row[name]) - 3)]
+            cuts = [cut for cut in cuts if visible(cut) != visible(row[name])]
+            yield from self._draw.sample(cuts, min(len(cuts), 1))
 
     def extra(self, model: str, name: str, kind: str, row: Mapping[str, Any]) -> Iterator[Any]:
         """Nothing is there: something."""
@@ -233,6 +237,11 @@ WAYS: dict[str, Callable[[Faults, str, str, str, Mapping[str, Any]], Iterator[An
     "lost": Faults.lost, "changed": Faults.changed, "truncated": Faults.truncated, "extra": Faults.extra,
     "defaulted": Faults.defaulted,
 }  # fmt: skip
+
+
+def visible(text: str) -> str:
+    """What a reader sees of a page; of a plain text, all of it."""
+    return html.unescape(re.sub("<[^>]*>?", "", text)).strip()
 
 
 def table(model: str) -> str:
