@@ -20,7 +20,7 @@ from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 MIGRATION = "dr_dentes_to_odoo"
 REPOSITORY = Path(__file__).parents[1]
 APPROVER = "Ayşe Onaylayan"
-PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "200"))
+PATIENTS = int(os.environ.get("FLIT_TEST_PATIENTS", "120"))
 PATIENCE = max(240, PATIENTS)
 """Seconds for one command."""
 KEYS = {

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from flit_pipeline.loading.loader import Row
 from flit_pipeline_tests.benchmarks.world import World, world
 
 BY_ODOORPC = """
@@ -56,7 +57,7 @@ def main() -> None:
     with world(asked.patients) as there:
         for route in ("insurance_carrier", "practice_location"):
             there.pipeline([route], there.rows(route), 1)
-        Peers(there, asked.peers.absolute()).run(asked.rounds)
+        Peers(there, asked.peers.absolute()).run(there.rows("patient"), asked.rounds)
 
 
 class Peers:
@@ -66,9 +67,8 @@ class Peers:
         self.there, self.python = there, python
         self.names = ("orm", "ours, 1 lane", "ours, 2 lanes", "odoorpc", "fluvo, 1 worker", "fluvo, 2 workers")
 
-    def run(self, rounds: int) -> None:
-        """All arms, round by round."""
-        rows = self.there.rows("patient")
+    def run(self, rows: Sequence[Row], rounds: int) -> None:
+        """All arms, round by round, over contacts that are not in Odoo yet."""
         size = len(rows) // (rounds * len(self.names))
         rates: dict[str, list[float]] = {name: [] for name in self.names}
         for n in range(rounds):

@@ -20,7 +20,7 @@ from flit_pipeline_tests.faults.world import changed_specs
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import KEYS, MIGRATION, TABLES, Ended, Practice, PracticeRun, source_rows
 
-PATIENTS = 300
+PATIENTS = 120
 TYPED_MAIL, TYPED_STREET = "elle@crm.example", "CRM'de düzeltilen sokak"
 NEW = {
     "patient_id": "199999", "first_name": "Yağmur", "last_name": "Yeniöz", "status": "A", "gender": "K",

@@ -25,7 +25,7 @@ from flit_pipeline_tests.journeys.test_full_load import (  # noqa: F401 - they r
 )
 from flit_pipeline_tests.odoo.fixtures import OLD, REAL_XML, OdooUnderTest
 from flit_pipeline_tests.odoo.proxy import FaultProxy
-from flit_pipeline_tests.practice_run import PATIENTS, Practice, PracticeRun, hire
+from flit_pipeline_tests.practice_run import Practice, PracticeRun, hire
 
 SERVERS = (REAL_XML, OLD)
 pytestmark = pytest.mark.long
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def loaded(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     with (
-        PracticeRun(tmp_path_factory.mktemp("xmlrpc"), odoo, Practice(patients=PATIENTS), batch_size=200) as run,
+        PracticeRun(tmp_path_factory.mktemp("xmlrpc"), odoo, Practice(patients=200), batch_size=200) as run,
         FaultProxy(odoo.url) as proxy,
     ):
         hire(run)
