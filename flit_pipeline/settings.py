@@ -174,6 +174,11 @@ class Settings:
         given = secrets.get
         return SourceAccess(url, given("TOKEN"), exports, given("USER"), given("PASSWORD"), files)
 
+    def has_source(self, system: str) -> bool:
+        """False where nothing tells where the source is, as after its account was closed."""
+        prefix = f"FLIT_{system.upper()}_"
+        return bool(self._text(prefix + "URL") or self._text(prefix + "EXPORTS"))
+
     def odoo(self) -> OdooAccess:
         """Access to Odoo in this environment. Raises SettingsError for what is missing or does not belong together."""
         begins = "FLIT_SAMPLE_ODOO_" if self.place == "sample" else "FLIT_ODOO_"

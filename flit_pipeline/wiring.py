@@ -176,17 +176,23 @@ class Wiring:
             reader.close()
 
     @contextmanager
-    def files(self, migration: Migration, *, most: int | None = LARGEST_FILE) -> Iterator[FileSource]:
+    def files(
+        self, migration: Migration, *, most: int | None = LARGEST_FILE, needed: bool = True
+    ) -> Iterator[FileSource]:
         """Attachments: from the folder of files where it holds them, else from the URLs of the rows.
 
-        ``most``: bytes that one may have, None for any.
+        ``most``: bytes that one may have, None for any. Raises SettingsError where neither is set and they are
+        ``needed``; else none is found.
         """
         source = migration.source
+        if not needed and not self._settings.has_source(source.system):
+            yield FirstOf(())
+            return
         access = self._settings.source(source.system, source.auth)
         places: list[FileSource] = [FolderFiles(source.system, access.files, most=most)] if access.files else []
         if access.url:
             places.append(UrlFiles(source, base_url=access.url, most=most, **_credentials(access)))
-        if not places:
+        if needed and not places:
             name = f"FLIT_{source.system.upper()}_"
             raise SettingsError(
                 f"neither {name}FILES nor {name}URL is set", remedy=f"set {name}FILES to the folder of the attachments"

@@ -71,7 +71,8 @@ def enter(store: Store, kind: str, clock: Callable[[], str], spec_hash: str) -> 
     return open_window(store, kind, clock(), spec_hash)
 
 
-LOADING = ("full", "sample", "delta")
+CORRECTION = "correction"
+LOADING = ("full", "sample", "delta", CORRECTION)
 """Kinds of windows whose records are mapped and loaded; an inventory only looks."""
 
 

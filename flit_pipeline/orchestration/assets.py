@@ -19,6 +19,7 @@ from flit_pipeline.orchestration.matches import matches_of
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.orchestration.place import STAGE_TAG, key, opened, placed
 from flit_pipeline.orchestration.sample import sample_report, selected
+from flit_pipeline.pipeline.correction import read_again
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.profile import profile
 from flit_pipeline.pipeline.source import read_object
@@ -67,6 +68,8 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
         with safely(context, opener.alive()), placed(opener, context).workspace(migration.name) as work:
             if kind == "inventory":
                 result = take_object(work, opener.reader, name)
+            elif stage == "correct":
+                result = read_again(work, name)
             else:
                 with opener.reader(work.migration) as reader:
                     result = read_object(work, reader, kind, name)
@@ -110,7 +113,7 @@ def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         with safely(context, opener.alive()):
             here = placed(opener, context)
             with here.workspace(migration.name) as work:
-                if stage in ("sample", "full", "delta", "fix_back"):
+                if stage in ("sample", "full", "delta", "fix_back", "correct"):
                     with here.destination(work) as destination:
                         require(work, destination, "sample" if stage == "sample" else "full")
                 metadata: dict[str, Any] = {"spec now": migration.canonical_hash()[:12]}
@@ -164,10 +167,11 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
     )  # fmt: skip
     def loaded(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         has_files = any(route.files for route in migration.routes_of(model))
+        corrects = context.run.tags.get(STAGE_TAG) == "correct"  # the source's account may be gone
         with (
             safely(context, opener.alive()),
             opened(opener, context, migration.name) as (work, destination),
-            opener.files(migration) if has_files else nullcontext() as files,
+            opener.files(migration, needed=not corrects) if has_files else nullcontext() as files,
         ):
             results = load_model(work, destination, model, files)
             for counts in results:

@@ -63,6 +63,7 @@ def _job(migration: Migration, stage: str) -> Any:
         "reconcile": [key(name, "report", "reconciliation"), key(name, "report", "fidelity")],
         "fix_back": [approval, key(name, destination, "fix_back")],
         "handover": [key(name, "report", "handover")],
+        "correct": [approval, *sources, *mapped, *loaded, key(name, "report", "reconciliation")],
         "rollback": [key(name, "report", "rollback")],
     }[stage]  # fmt: skip
     return dg.define_asset_job(

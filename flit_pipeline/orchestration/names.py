@@ -2,7 +2,7 @@
 
 STAGES = (
     "inventory", "prepare", "match", "dry_run", "sample", "full", "delta", "reconcile", "fix_back", "handover",
-    "rollback",
+    "correct", "rollback",
 )  # fmt: skip
 """Stages in their order; each is a Dagster job of every migration."""
 

@@ -41,8 +41,8 @@ class Opener(Protocol):
     def reader(self, migration: Migration) -> AbstractContextManager[SourceReader]:
         """Its source."""
 
-    def files(self, migration: Migration) -> AbstractContextManager[FileSource]:
-        """Its attachments."""
+    def files(self, migration: Migration, *, needed: bool = True) -> AbstractContextManager[FileSource]:
+        """Its attachments. Where they lie nowhere and are not ``needed``: a place that has none."""
 
     def destination(self, work: Workspace) -> AbstractContextManager[Target]:
         """Its destination."""

@@ -18,7 +18,7 @@ from flit_pipeline.errors import RunAgain, SettingsError
 from flit_pipeline.ledger import batches, pickup, refused
 from flit_pipeline.ledger.store import now
 from flit_pipeline.ledger.tables import approval, window
-from flit_pipeline.ledger.windows import LOADING
+from flit_pipeline.ledger.windows import CORRECTION, LOADING
 from flit_pipeline.reports.completion import lead, sections
 from flit_pipeline.reports.mapping_book import FILE as MAPPING
 from flit_pipeline.reports.mapping_book import write_mapping
@@ -44,7 +44,7 @@ def gather(work: Workspace, folder: Path, owners: dict[str, int]) -> Facts:
             "the hand-over was to be written and nothing was reconciled yet", remedy="run `reconcile`, then `handover`"
         )
     windows = list(_windows(work))
-    closed = [str(one["closed"]) for one in windows if one["closed"]]
+    closed = [str(one["closed"]) for one in windows if one["closed"] and one["kind"] != CORRECTION]
     return {
         "title": work.migration.file.title, "made_at": now(), "spec": work.migration.canonical_hash(),
         "windows": windows, "support_until": _later(max(closed), SUPPORT_DAYS) if closed else None,

@@ -39,19 +39,19 @@ def main() -> None:
         print(f"{'route':24} {'rows':>7} {'1 lane/s':>9} {'2 lanes/s':>9} {'same/s':>8} {'1:same':>6} {'2:same':>6} "
               f"{'plain/s':>8} {'2:plain':>7}")  # fmt: skip
         found = []
-        kept = []
+        lines: list[str] = []
         for route in asked.routes or [name for name in there.work.migration.routes if name not in WARMED]:
             rows = there.rows(route)
-            if asked.peers and route == "patient":
-                kept = rows[len(rows) // 2 :]
-                rows = rows[: len(rows) // 2]
-            found.append(_compare(there, route, rows, asked.groups))
+            with_peers = asked.peers and route == "patient"
+            kept = rows[len(rows) // 2 :] if with_peers else []
+            found.append(_compare(there, route, rows[: len(rows) - len(kept)], asked.groups))
             print(found[-1].line(), flush=True)
+            if kept:
+                lines, left = Peers(there, asked.peers.absolute()).run(kept, asked.groups)
+                there.pipeline([route], left, 2)  # what hangs on them comes later
         print(_sum("all but files", [one for one in found if one.took["same"]]).line())
         print(_sum("all with files", found).line(), flush=True)
-        if asked.peers:
-            print()
-            Peers(there, asked.peers.absolute()).run(kept, asked.groups)
+        print("\n".join(["", *lines]))
 
 
 @dataclass

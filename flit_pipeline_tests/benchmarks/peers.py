@@ -57,7 +57,8 @@ def main() -> None:
     with world(asked.patients) as there:
         for route in ("insurance_carrier", "practice_location"):
             there.pipeline([route], there.rows(route), 1)
-        Peers(there, asked.peers.absolute()).run(there.rows("patient"), asked.rounds)
+        lines, _ = Peers(there, asked.peers.absolute()).run(there.rows("patient"), asked.rounds)
+        print("\n".join(lines))
 
 
 class Peers:
@@ -67,8 +68,12 @@ class Peers:
         self.there, self.python = there, python
         self.names = ("orm", "ours, 1 lane", "ours, 2 lanes", "odoorpc", "fluvo, 1 worker", "fluvo, 2 workers")
 
-    def run(self, rows: Sequence[Row], rounds: int) -> None:
-        """All arms, round by round, over contacts that are not in Odoo yet."""
+    def run(self, rows: Sequence[Row], rounds: int) -> tuple[list[str], list[Row]]:
+        """All arms, round by round, over contacts that are not in Odoo yet.
+
+        Returns the lines of the table, and the rows that none of our arms has loaded.
+        """
+        left = list(rows[len(rows) // (rounds * len(self.names)) * rounds * len(self.names) :])
         size = len(rows) // (rounds * len(self.names))
         rates: dict[str, list[float]] = {name: [] for name in self.names}
         for n in range(rounds):
@@ -76,11 +81,13 @@ class Peers:
             for name in order:
                 place = (n * len(self.names) + self.names.index(name)) * size
                 part = rows[place : place + size]
+                left += [] if name.startswith("ours") else part
                 rates[name].append(size / self._arm(name, part, f"{n}_{self.names.index(name)}"))
-        print(f"{'arm':18} {'rows':>6} {'rows/s':>8} {'to the ORM':>10}")
+        lines = [f"{'contacts by':18} {'rows':>6} {'rows/s':>8} {'to the ORM':>10}"]
         for name, found in rates.items():
             ratio = statistics.median(a / b for a, b in zip(found, rates["orm"], strict=True))
-            print(f"{name:18} {size:6} {statistics.median(found):8.0f} {ratio:10.2f}", flush=True)
+            lines.append(f"{name:18} {size:6} {statistics.median(found):8.0f} {ratio:10.2f}")
+        return lines, left
 
     def _arm(self, name: str, part: Sequence[object], mark: str) -> float:
         rows = list(part)

@@ -19,6 +19,7 @@ from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.sender import sweep
 from flit_pipeline.pipeline.map import map_model
 from flit_pipeline.pipeline.source import read_object
+from flit_pipeline.present import present_apps
 from flit_pipeline.privacy import Vault
 from flit_pipeline.resolve import Resolver
 from flit_pipeline.sandbox.dr_dentes import Practice, RunningSandbox, serve
@@ -99,7 +100,7 @@ class World:
             route = row["route"]
             model = self.work.migration.routes[route].model
             try:
-                found.append(resolver.resolve(model, image, later=frozenset({"patient"} - {route}))[0])
+                found.append(resolver.resolve(model, image, later=frozenset())[0])
             except BadValue:
                 continue
         return found
@@ -137,11 +138,12 @@ def world(patients: int) -> Iterator[World]:
         reader = RestReader(migration.source, base_url=source.url, token=source.token)
         for name in migration.objects:
             read_object(work, reader, "full", name)
-        for model in migration.order_of_models:
-            map_model(work, model)
         client = OdooClient(server.url, server.database, server.api_key)
         destination = OdooDestination(client, migration, store.uuid)
         stack.callback(destination.close)
+        work = replace(work, migration=migration.for_destination(present_apps(destination, migration)))
+        for model in work.migration.order_of_models:
+            map_model(work, model)
         for scope in ("schema", "full"):
             approval.accept(
                 work,

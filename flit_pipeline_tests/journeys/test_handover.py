@@ -88,8 +88,18 @@ def test_automations_come_with_what_they_are_rebuilt_with(handed: PracticeRun) -
     assert all(str(row["name"]) in page for row in source_rows(handed, "workflow"))
 
 
+def handed_over(run: PracticeRun) -> dict[str, Any]:
+    """The facts of the newest hand-over."""
+    return dict(json.loads((run.home / MIGRATION / "reports/handover.json").read_text(encoding="utf-8")))
+
+
 def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun, there: StandIn) -> None:
-    """Within the time of support: one transform is corrected, everything else stays as it is, edits in the CRM too."""
+    """Within the time of support, the source's account closed: one transform is corrected, all else stays as it is.
+
+    Edits in the CRM too, and neither a pickup begins nor does the support get longer.
+    """
+    handed.run("handover").ok()
+    support = handed_over(handed)["support_until"]
     table = "select id, x_flit_key, write_date from {} where x_flit_key is not null order by id"
     before = {name: there.sql(table.format(name)) for name in TABLES}
     old = dict(
@@ -104,11 +114,11 @@ def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun,
     assert COLUMN in text
     file.write_text(text.replace(COLUMN, CORRECTED), encoding="utf-8")
     [[last]] = handed.ledger("select max(seq) from audit")
-    handed.extra["FLIT_SPECS"] = str(specs)
+    handed.extra |= {"FLIT_SPECS": str(specs), "FLIT_DR_DENTES_URL": "", "FLIT_DR_DENTES_TOKEN": ""}
     try:
-        handed.run("full").ends_with(1)
+        handed.run("correct").ends_with(1)
         handed.approve()
-        handed.run("full").ok()
+        handed.run("correct").ok()
         now = dict(
             there.sql(
                 "select x_flit_key, function from res_partner where x_flit_key is not null and function is not null"
@@ -128,8 +138,15 @@ def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun,
         handed.run("reconcile").ok()
         handed.run("handover").ok()
         handed.flit("audit", "verify", MIGRATION, "--live").ok()
+        facts = handed_over(handed)
+        assert [one["kind"] for one in facts["windows"]][-1] == "correction"
+        assert facts["support_until"] == support
+        assert len(handed.status()["pickup"]["windows"]) == 0
+        handed.run("correct").ok()
+        assert handed.ledger("select max(id) from window where kind = 'correction'") != [(facts["windows"][-1]["id"],)]
     finally:
-        del handed.extra["FLIT_SPECS"]
+        for name in ("FLIT_SPECS", "FLIT_DR_DENTES_URL", "FLIT_DR_DENTES_TOKEN"):
+            del handed.extra[name]
     [[comment]] = there.sql("select comment from res_partner where x_flit_key = %s", [edited])
     assert comment == "typed in the CRM"
     for name in TABLES:

@@ -26,5 +26,12 @@ def test_everything_that_writes_stands_behind_the_approval(tmp_path: Path) -> No
         stage: gate in definitions.resolve_job_def(f"{MIGRATION}__{stage}").asset_layer.executable_asset_keys
         for stage in STAGES
     }
-    writing = {"prepare", "sample", "full", "delta", "fix_back"}  # a rollback asks for a typed confirmation of its own
+    writing = {
+        "prepare",
+        "sample",
+        "full",
+        "delta",
+        "fix_back",
+        "correct",
+    }  # a rollback asks for a typed confirmation of its own
     assert gated == {stage: stage in writing for stage in STAGES}
