@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,10 @@ class Migration:
 
         How and when the source is read (ACCESS, the pickup), the size of a batch and what is tried first mean nothing.
         """
+        return self._hash if self.whole is None else self.whole._hash
+
+    @cached_property
+    def _hash(self) -> str:  # asked for by every step of a run, 40 ms each time: a 25th of a run of few records
         text = json.dumps(self.meaning(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -66,7 +66,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
             yield found
         finally:
             os.killpg(process.pid, signal.SIGINT)
-            finish(process, signal.SIGINT, seconds=60)
+            finish(process, signal.SIGINT, seconds=15)
 
 
 def _up(url: str) -> bool:
