@@ -218,13 +218,13 @@ def models_in(value: Any) -> Iterator[BaseModel]:
 def test_a_new_revision_of_a_transform_it_names_changes_the_hash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = base().canonical_hash()
     monkeypatch.setitem(TRANSFORMS, name, replace(TRANSFORMS[name], revision=TRANSFORMS[name].revision + 1))
-    assert base().canonical_hash() != before
+    assert replace(base()).canonical_hash() != before  # a migration takes its hash once
 
 
 def test_a_new_revision_of_another_transform_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     before = base().canonical_hash()
     monkeypatch.setitem(TRANSFORMS, "html", replace(TRANSFORMS["html"], revision=99))
-    assert base().canonical_hash() == before
+    assert replace(base()).canonical_hash() == before
 
 
 def test_another_column_changes_the_hash(tmp_path: Path) -> None:
