@@ -76,10 +76,6 @@ class Settings:
         if not specs.is_dir() and not env.get("FLIT_SPECS"):
             specs = Path(__file__).resolve().parent.parent / "mapping_specs"
         place = env.get("FLIT_ENVIRONMENT", "").strip() or "practice"
-        if place not in ENVIRONMENTS:
-            raise SettingsError(
-                "FLIT_ENVIRONMENT names no environment", remedy=f"set it to one of {', '.join(ENVIRONMENTS)}"
-            )
         return cls(Path(env.get("FLIT_HOME") or ".flit").resolve(), specs.resolve(), env).at(place)
 
     def key(self) -> str:
@@ -93,7 +89,12 @@ class Settings:
         return value
 
     def at(self, place: str) -> "Settings":
-        """The same for another of the ENVIRONMENTS. Raises SettingsError where nothing or half of it is set."""
+        """The same for another of the ENVIRONMENTS. Raises SettingsError where there is none, or half of it is set."""
+        if place not in ENVIRONMENTS:
+            raise SettingsError(
+                "FLIT_ENVIRONMENT names no environment, nor does the tag flit/environment of the run",
+                remedy=f"set it to one of {', '.join(ENVIRONMENTS)}",
+            )
         if place == "sample" and not self.has_sample:
             names = ", ".join(SAMPLE_ODOO)
             raise SettingsError(

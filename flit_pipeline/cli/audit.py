@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.cli.base import environment_option, guarded, json_option, main, practice_option
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.ledger.anchor import DESTINATION, HOME, Anchor
 from flit_pipeline.loading.anchored import there
@@ -30,6 +30,7 @@ def audit() -> None:
 @click.argument("migration")
 @click.option("--live", is_flag=True, help="Hold it against the head kept in the destination as well.")
 @practice_option
+@environment_option
 @json_option
 @guarded
 def verify(migration: str, live: bool, as_json: bool) -> None:
@@ -63,6 +64,7 @@ def verify(migration: str, live: bool, as_json: bool) -> None:
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON lines, or *.csv.")
 @click.option("--values", is_flag=True, help="Write what stood before and after in clear: patient data.")
 @practice_option
+@environment_option
 @guarded
 def export(migration: str, out: Path, values: bool) -> None:
     """Write the whole trail of a MIGRATION into a file: refs, operations, fields, times; no values unless asked for."""
@@ -77,6 +79,7 @@ def export(migration: str, out: Path, values: bool) -> None:
 @click.option("--source", nargs=2, metavar="OBJECT ID", help="A row of the source: every write it had a part in.")
 @click.option("--record", nargs=2, metavar="MODEL ID", help="A record of the CRM: its rows, rules and approvals.")
 @practice_option
+@environment_option
 @json_option
 @guarded
 def find(migration: str, source: tuple[str, str] | None, record: tuple[str, str] | None, as_json: bool) -> None:

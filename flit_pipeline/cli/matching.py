@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from flit_pipeline.cli.base import guarded, json_option, main, practice_option
+from flit_pipeline.cli.base import environment_option, guarded, json_option, main, practice_option
 from flit_pipeline.errors import SettingsError
 from flit_pipeline.loading import matching
 from flit_pipeline.mapping.matching import PAIR
@@ -23,6 +23,7 @@ from flit_pipeline.workspace import Workspace
 )  # fmt: skip
 @click.option("--by", help="Name of the person who decided; with --decisions.")
 @practice_option
+@environment_option
 @json_option
 @guarded
 def match(migration: str, decisions: Path | None, by: str | None, as_json: bool) -> None:

@@ -84,6 +84,7 @@ def run(stage: str, migration: str, window: str | None, accepted: str, as_json: 
     from flit_pipeline.orchestration.janitor import end_dead_runs
     from flit_pipeline.orchestration.launch import run_stage, to_stderr
     from flit_pipeline.orchestration.pickup import choose_window
+    from flit_pipeline.orchestration.place import tags_of
 
     if stage != "delta" and (window or accepted):
         raise click.UsageError(f"--window and --accept-vanished stand with the stage delta, not with {stage}")
@@ -101,7 +102,7 @@ def run(stage: str, migration: str, window: str | None, accepted: str, as_json: 
             to_stderr(f"window {window}")
         result = run_stage(
             build_definitions(wiring), dagster_instance, migration, stage, config=config, window=window,
-            tags={ACCEPT_TAG: accepted} if accepted else None,
+            tags={**tags_of(wiring), **({ACCEPT_TAG: accepted} if accepted else {})},
         )  # fmt: skip
     for text in result.failures:
         click.echo(f"error: {text}", err=True)

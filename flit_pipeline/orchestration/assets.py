@@ -17,7 +17,7 @@ from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.checks import reconciliation_checks, reconciliation_specs, source_checks, source_specs
 from flit_pipeline.orchestration.matches import matches_of
 from flit_pipeline.orchestration.opener import Opener
-from flit_pipeline.orchestration.place import STAGE_TAG, key, opened, placed
+from flit_pipeline.orchestration.place import STAGE_TAG, key, only_practice, opened, placed
 from flit_pipeline.orchestration.sample import sample_report, selected
 from flit_pipeline.pipeline.correction import read_again
 from flit_pipeline.pipeline.map import map_model
@@ -112,6 +112,8 @@ def _approval(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         stage = context.run.tags.get(STAGE_TAG)
         with safely(context, opener.alive()):
             here = placed(opener, context)
+            if stage == "delta":
+                only_practice(here, migration.name)
             with here.workspace(migration.name) as work:
                 if stage in ("sample", "full", "delta", "fix_back", "correct"):
                     with here.destination(work) as destination:
@@ -226,9 +228,9 @@ def _inventory(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         description="Profile of the source: rows, filled and distinct cells of every column; no values",
     )  # fmt: skip
     def inventory(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        with safely(context, opener.alive()), placed(opener, context).workspace(migration.name) as work:
             stock = profile(work)
-            path = write_inventory(opener.reports(migration.name), stock)
+            path = write_inventory(placed(opener, context).reports(migration.name), stock)
             written = propose(opener.practice, work.migration, stock.unknown) if opener.practice else []
             for file in written:
                 context.log.info(f"practice overlay: {file} written; edit and check it, then confirm it by approval")

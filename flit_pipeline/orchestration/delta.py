@@ -7,23 +7,25 @@ Keys: [migration, "delta_source", object] → [migration, "delta_mapped", model]
 
 import json
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from flit_pipeline.loading.delta import load_delta
-from flit_pipeline.orchestration.assets import APPROVAL, key
+from flit_pipeline.orchestration.assets import APPROVAL
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.checks import source_checks, source_specs
 from flit_pipeline.orchestration.names import ACCEPT_TAG, windows_name
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import key, only_practice, placed
 from flit_pipeline.orchestration.window_checks import told, window_checks, window_specs
 from flit_pipeline.pipeline.delta import map_delta, read_before, read_delta
 from flit_pipeline.pipeline.pickup import enter, standing
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.window import close, prove_window
+from flit_pipeline.workspace import Workspace
 
 DONE = {"window": "is done already; nothing was read or written"}
 COUNTS = ("mapped", "created", "updated", "unchanged", "conflict_kept", "quarantined", "batches")
@@ -63,6 +65,13 @@ def _group(migration: Migration) -> str:
     return f"{migration.name}_delta"
 
 
+def _practice(
+    opener: Opener, context: dg.AssetExecutionContext, migration: Migration
+) -> AbstractContextManager[Workspace]:
+    """The practice's own workspace. Raises WindowRefused for a run in another environment."""
+    return only_practice(placed(opener, context), migration.name).workspace(migration.name)
+
+
 def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinition:
     asset_key, windows = key(migration.name, "delta_source", name), windows_of(migration.name)
 
@@ -72,7 +81,7 @@ def _source(opener: Opener, migration: Migration, name: str) -> dg.AssetsDefinit
         description=f"{migration.source.title}: {name}, compared with the state before the window",
     )  # fmt: skip
     def delta_source(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        with safely(context, opener.alive()), _practice(opener, context, migration) as work:
             window = enter(work, context.partition_key)
             if window is None:
                 result = read_before(work, standing(work).keys[context.partition_key], name)
@@ -102,7 +111,7 @@ def _mapped(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
         code_version=migration.canonical_hash()[:16],
     )  # fmt: skip
     def delta_mapped(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        with safely(context, opener.alive()), _practice(opener, context, migration) as work:
             window = enter(work, context.partition_key)
             if window is None:
                 return dg.MaterializeResult(metadata=DONE)
@@ -129,12 +138,12 @@ def _loaded(opener: Opener, migration: Migration, model: str) -> dg.AssetsDefini
     )  # fmt: skip
     def delta_loaded(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         has_files = any(route.files for route in migration.routes_of(model))
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        with safely(context, opener.alive()), _practice(opener, context, migration) as work:
             window = enter(work, context.partition_key)
             if window is None:
                 return dg.MaterializeResult(metadata=DONE)
             with (
-                opener.destination(work) as destination,
+                placed(opener, context).destination(work) as destination,
                 opener.files(migration) if has_files else nullcontext() as files,
             ):
                 loaded = load_delta(work, destination, window, model, files)
@@ -162,13 +171,14 @@ def _report(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
         description="Every row and record of the window in one class, vanished ones told; closes the window",
     )  # fmt: skip
     def delta_report(context: dg.AssetExecutionContext) -> Any:
-        path = opener.reports(migration.name) / f"delta_{context.partition_key.split('_')[0]}.json"
-        with safely(context, opener.alive()), opener.workspace(migration.name) as work:
+        with safely(context, opener.alive()), _practice(opener, context, migration) as work:
+            reports = placed(opener, context).reports(migration.name)
+            path = reports / f"delta_{context.partition_key.split('_')[0]}.json"
             window = enter(work, context.partition_key)
             if window is None:
                 yield _as_reported(asset_key, migration, path)
                 return
-            with opener.destination(work) as destination:
+            with placed(opener, context).destination(work) as destination:
                 proof = prove_window(work, destination, window)
             path.write_text(told(context.partition_key, window, migration, proof), encoding="utf-8")
             checks = window_checks(asset_key, migration, proof)

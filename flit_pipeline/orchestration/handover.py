@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from flit_pipeline.orchestration.assets import key
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import key, opened, placed
 from flit_pipeline.reports.handover import FACTS, gather, write_handover
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.staff import match_owners
@@ -21,10 +21,9 @@ def handover_asset(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     def handover(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
-            folder = opener.reports(migration.name)
+            folder = placed(opener, context).reports(migration.name)
             facts = gather(work, folder, match_owners(work, destination))
             for line in write_handover(work, folder, facts):
                 context.log.info(line)

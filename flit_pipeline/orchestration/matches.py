@@ -7,6 +7,7 @@ import dagster as dg
 from flit_pipeline.loading import matching
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import opened
 from flit_pipeline.specs.migration import Migration
 
 
@@ -22,8 +23,7 @@ def matches_of(
     def matches(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
             counts: dict[str, int] = {}
             for route, edges in matching.find(work, destination).items():

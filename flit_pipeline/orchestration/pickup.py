@@ -19,6 +19,7 @@ from flit_pipeline.loading import approval
 from flit_pipeline.orchestration.border import at_work, where
 from flit_pipeline.orchestration.names import job_name, windows_name
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import only_practice
 from flit_pipeline.pipeline.pickup import Standing, again, next_slice, open_next, standing, up_to
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.workspace import Workspace
@@ -45,7 +46,7 @@ def choose_window(opener: Opener, instance: dg.DagsterInstance, migration: str, 
     ``window``: one to be read again; None: the open one, or the next, up to the source's clock now. Raises
     WindowRefused.
     """
-    with opener.workspace(migration) as work:
+    with only_practice(opener, migration).workspace(migration) as work:
         if window is not None:
             key = again(work, window)
         elif found := standing(work).open:
@@ -145,7 +146,7 @@ def look(
 ) -> dg.SensorResult | dg.SkipReason:
     """What the sensor does at one look; ``now``: this machine's time in seconds. No error leaves it with a value."""
     try:
-        with opener.workspace(migration) as work:
+        with only_practice(opener, migration).workspace(migration) as work:
             moment = time.time() if now is None else now
             return _Look(opener, work, instance, cursor, standing(work), moment).decide()
     except FlitError as error:

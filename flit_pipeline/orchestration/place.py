@@ -5,13 +5,19 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from flit_pipeline.loading.stage import Writable
+from flit_pipeline.errors import WindowRefused
+from flit_pipeline.loading.rollback.target import Target
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.workspace import Workspace
 
+PRACTICE = "practice"
 STAGE_TAG = "flit/stage"
 PLACE_TAG = "flit/environment"
-"""``sample``: the run works in the environment of the samples; set by ``run --environment``, or by hand in the UI."""
+"""``sample``: the run works in the environment of the samples. A person sets it when he launches a run in the UI.
+
+The command line says where by FLIT_ENVIRONMENT (``--environment``) and sets it on the runs that it makes there, so that
+one run again in the UI stays where it was.
+"""
 
 
 def key(migration: str, *parts: str) -> dg.AssetKey:
@@ -28,8 +34,24 @@ def placed(opener: Opener, context: dg.AssetExecutionContext) -> Opener:
 
 
 @contextmanager
-def opened(opener: Opener, context: dg.AssetExecutionContext, migration: str) -> Iterator[tuple[Workspace, Writable]]:
+def opened(opener: Opener, context: dg.AssetExecutionContext, migration: str) -> Iterator[tuple[Workspace, Target]]:
     """Workspace and destination of the environment that the run works in."""
     here = placed(opener, context)
     with here.workspace(migration) as work, here.destination(work) as destination:
         yield work, destination
+
+
+def tags_of(opener: Opener) -> dict[str, str]:
+    """Tags of a run that the command line makes: its environment where that is not the practice's own."""
+    return {} if opener.place == PRACTICE else {PLACE_TAG: opener.place}
+
+
+def only_practice(opener: Opener, migration: str) -> Opener:
+    """The same opener. Raises WindowRefused where it is not the practice's own: the windows follow one full load."""
+    if opener.place != PRACTICE:
+        raise WindowRefused(
+            f"a delta window of {migration} was asked for in the environment {opener.place!r}; the pickup goes to the "
+            "practice's own destination alone",
+            remedy=f"leave out --environment, FLIT_ENVIRONMENT and the tag {PLACE_TAG}",
+        )
+    return opener

@@ -12,9 +12,10 @@ from typing import Any
 import dagster as dg
 
 from flit_pipeline.loading.fixing import fix_back, wants_files
-from flit_pipeline.orchestration.assets import APPROVAL, key
+from flit_pipeline.orchestration.assets import APPROVAL
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import key, opened, placed
 from flit_pipeline.proved import Proof, problems_of
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.verification.dry_run import planned, release_window
@@ -42,11 +43,10 @@ def _fidelity(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     def fidelity(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
             proof = prove(work, destination)
-            path = _write(opener.reports(migration.name) / "fidelity.json", proof.as_json())
+            path = _write(placed(opener, context).reports(migration.name) / "fidelity.json", proof.as_json())
             cells = proof.cells
             context.log.info(f"{cells.denominator} cells compared, {100 * cells.fidelity:.3f} % as they should be")
             metadata: dict[str, Any] = {"report": dg.MetadataValue.path(str(path)), "problems": len(proof.problems)}
@@ -67,12 +67,11 @@ def _planned(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     def planned_asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
             report = planned(work, destination)
             release_window(work)
-            path = _write(opener.reports(migration.name) / "planned.json", report.as_json())
+            path = _write(placed(opener, context).reports(migration.name) / "planned.json", report.as_json())
             said = ", ".join(f"{count} {name}" for name, count in report.actions.items() if count)
             context.log.info(f"a load would: {said or 'do nothing'}")
             return dg.MaterializeResult(metadata={"report": dg.MetadataValue.path(str(path)), **report.actions})
@@ -92,8 +91,7 @@ def _fix_back(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     def fixed(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
             opener.files(migration) if wants_files(work) else nullcontext() as files,
         ):
             results = fix_back(work, destination, files)

@@ -11,6 +11,7 @@ from flit_pipeline.loading.rollback.run import dry_run, roll_back
 from flit_pipeline.loading.rollback.scope import scope_of
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.opener import Opener
+from flit_pipeline.orchestration.place import opened, placed
 from flit_pipeline.specs.migration import Migration
 
 
@@ -35,11 +36,10 @@ def rollback_asset(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     def rollback(context: dg.AssetExecutionContext, config: RollbackConfig) -> dg.MaterializeResult:
         with (
             safely(context, opener.alive()),
-            opener.workspace(migration.name) as work,
-            opener.destination(work) as destination,
+            opened(opener, context, migration.name) as (work, destination),
         ):
             scope = scope_of(work, windows=config.windows, model=config.model)
-            folder = opener.reports(migration.name)
+            folder = placed(opener, context).reports(migration.name)
             if config.dry_run:
                 counts = dry_run(work, destination, scope).fates.counts()
                 path = folder / "rollback_dry_run.json"

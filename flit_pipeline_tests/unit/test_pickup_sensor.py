@@ -51,6 +51,7 @@ class Practice:
     clock: datetime = BEGAN
     down: bool = False
     practice: Path | None = None
+    place: str = "practice"
     runs: list[dg.DagsterRun] = field(default_factory=list)
 
     def migrations(self) -> list[str]:
