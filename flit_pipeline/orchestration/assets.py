@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from flit_pipeline.ledger.proofs import made
 from flit_pipeline.loading.approval import require, state
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.stage import load_model
@@ -203,9 +204,10 @@ def _reconciliation(opener: Opener, migration: Migration) -> dg.AssetsDefinition
             safely(context, opener.alive()),
             opened(opener, context, migration.name) as (work, destination),
         ):
+            head = made(work.store, work.migration.canonical_hash())
             result = reconcile(work, destination)
             path = placed(opener, context).reports(migration.name) / "reconciliation.json"
-            path.write_text(as_json(result), encoding="utf-8")
+            path.write_text(as_json(result, head), encoding="utf-8")
             for line in [*result.accounting.rows, *result.accounting.records]:
                 context.log.info(str(line))
             yield dg.MaterializeResult(

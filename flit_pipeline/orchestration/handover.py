@@ -29,7 +29,8 @@ def handover_asset(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
                 context.log.info(line)
             cells = facts["fidelity"]
             counted = {f"staff {reason}": count for reason, count in facts["owners"].items()}
-            counted |= {"cells": cells["denominator"], "cells sound": cells["sound"]} if cells else {}
+            if cells and not cells["since"]:
+                counted |= {"cells": cells["denominator"], "cells sound": cells["sound"]}
             records = sum(one["destination"] for one in facts["counts"].values())
             held = sum(one["rows"] for one in facts["held"])
             path = dg.MetadataValue.path(str(folder / FACTS))

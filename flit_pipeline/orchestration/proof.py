@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from flit_pipeline.ledger.proofs import made
 from flit_pipeline.loading.fixing import fix_back, wants_files
 from flit_pipeline.orchestration.assets import APPROVAL
 from flit_pipeline.orchestration.border import safely
@@ -45,8 +46,10 @@ def _fidelity(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             safely(context, opener.alive()),
             opened(opener, context, migration.name) as (work, destination),
         ):
+            head = made(work.store, work.migration.canonical_hash())
             proof = prove(work, destination)
-            path = _write(placed(opener, context).reports(migration.name) / "fidelity.json", proof.as_json())
+            folder = placed(opener, context).reports(migration.name)
+            path = _write(folder / "fidelity.json", {**head, **proof.as_json()})
             cells = proof.cells
             context.log.info(f"{cells.denominator} cells compared, {100 * cells.fidelity:.3f} % as they should be")
             metadata: dict[str, Any] = {"report": dg.MetadataValue.path(str(path)), "problems": len(proof.problems)}

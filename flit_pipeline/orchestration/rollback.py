@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from flit_pipeline.errors import NotApproved
+from flit_pipeline.ledger.proofs import made
 from flit_pipeline.loading.rollback.run import dry_run, roll_back
 from flit_pipeline.loading.rollback.scope import scope_of
 from flit_pipeline.orchestration.border import safely
@@ -52,7 +53,8 @@ def rollback_asset(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             require_name(migration.name, config.confirm)
             certificate = roll_back(work, destination, scope, context.log.info)
             path = folder / "rollback.json"
-            path.write_text(certificate.as_json(), encoding="utf-8")
+            told = {**made(work.store, work.migration.canonical_hash()), **certificate.as_json()}
+            path.write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
             for line in certificate.problems:
                 context.log.warning(line)
             certificate.require()

@@ -26,7 +26,9 @@ class Section:
 
 def lead(facts: Facts) -> tuple[str, bool]:
     """The one sentence a manager reads first, and whether it is a good one."""
-    problems, cells = facts["problems"], facts["fidelity"]
+    problems, cells, changed = facts["problems"], facts["fidelity"], facts["reconciled"]["since"]
+    if changed:
+        return f"{_back(facts)}Not reconciled since {changed}: {_counted(facts)} Run reconcile, then handover.", False
     said = (
         f"The reconciliation does not hold: {len(problems)} lines below say where."
         if problems
@@ -34,11 +36,24 @@ def lead(facts: Facts) -> tuple[str, bool]:
     )
     if cells is None:
         return f"{said} The cells were not yet verified: run reconcile.", not problems
+    if cells["since"]:
+        return f"{said} The cells were not verified since {cells['since']}: run reconcile.", False
     share = 100 * cells["sound"] / (cells["denominator"] or 1)
     whole = cells["sound"] == cells["denominator"]
     shown = "100" if whole else f"{min(share, 99.999):.3f}"  # never rounded up to a hundred
     said += f" {cells['sound']:,} of {cells['denominator']:,} mapped cells hold what they should ({shown} %)."
     return said, whole and not problems
+
+
+def _counted(facts: Facts) -> str:
+    at = facts["reconciled"]["at"]
+    return f"what stands below was counted {f'at {at}' if at else 'some time before'}."
+
+
+def _back(facts: Facts) -> str:
+    """Where nothing was loaded since a rollback: a manager reads that first."""
+    back = facts["rollback"]
+    return f"Rolled back at {back['at']} ({back['scope']}). " if back and not back["since"] else ""
 
 
 def sections(
@@ -49,7 +64,9 @@ def sections(
         yield Section("What does not hold", facts["problems"])
     counts = [(name, one["destination"], one["ledger"]) for name, one in facts["counts"].items()]
     drawn = {name: there for name, there, _ in counts if there}
-    yield Section("What moved", (), ("records of", "in the CRM", "in the ledger"), counts, (1, 2), drawn)
+    head, changed = ("records of", "in the CRM", "in the ledger"), facts["reconciled"]["since"]
+    lines = (f"Not reconciled since {changed}: {_counted(facts)}",) if changed else ()
+    yield Section("What moved", lines, head, counts, (1, 2), drawn)
     yield _rows(facts)
     yield _held(facts)
     yield from _staff(facts, staff)
@@ -62,11 +79,7 @@ def sections(
     lines = ("None — rebuild required. The rebuild reference says with what.",) if rebuild else ("Nothing.",)
     yield Section("Not moved", lines, ("row of the object table", "rules to rebuild"), rebuild, (1,))
     yield _approvals(facts, signers)
-    back = facts["rollback"]
-    if back:
-        ended = "and was read back" if back["holds"] else "and does not hold: run it again"
-        said = ", ".join(f"{back[name]:,} {name}" for name in ("deleted", "restored", "released"))
-        yield Section("Rolled back", (f"{back['scope']}: {said}, {ended}.",))
+    yield from _rolled_back(facts)
     yield _support(facts)
 
 
@@ -112,13 +125,34 @@ def _fidelity(facts: Facts) -> Iterator[Section]:
     if cells is None:
         yield Section("Fidelity", ("Not yet verified.",))
         return
+    if cells["since"]:
+        before = f"at {cells['at']}" if cells["at"] else "some time before"
+        line = f"Not verified since {cells['since']}; the cells were last read back {before}. Run reconcile."
+        yield Section("Fidelity", (line,))
+        return
+    under = "" if cells["spec"] == facts["spec"] else f", under the spec {cells['spec'][:12]}: the map has changed since"
     line = (
-        f"Every mapped cell of every record is in exactly one class; the denominator is all {cells['denominator']:,} "
-        "of them. Sound are equal, equal_by_rule and both_empty."
+        f"Read back at {cells['at']}{under}. Every mapped cell of every record is in exactly one class; the "
+        f"denominator is all {cells['denominator']:,} of them. Sound are equal, equal_by_rule and both_empty."
     )
     yield Section("Fidelity", (line,), ("class", "cells"), list(cells["cells"].items()), (1,))
     rows = [(name, one["sound"], one["cells"]) for name, one in cells["routes"].items()]
     yield Section("Fidelity by route", (), ("route", "sound cells", "of"), rows, (1, 2))
+
+
+def _rolled_back(facts: Facts) -> Iterator[Section]:
+    back = facts["rollback"]
+    if back is None:
+        return
+    ended = "and was read back" if back["holds"] else "and does not hold: run it again"
+    said = ", ".join(f"{back[name]:,} {name}" for name in ("deleted", "restored", "released"))
+    at = f", at {back['at']}" if back["at"] else ""
+    line = f"{back['scope']}{at}: {said}, {ended}."
+    if back["since"]:
+        again = f"Since then something was loaded, last at {back['since']}."
+        yield Section("Rolled back earlier", (line, again))
+    else:
+        yield Section("Rolled back", (line,))
 
 
 def _approvals(facts: Facts, signers: Mapping[str, str] | None) -> Section:

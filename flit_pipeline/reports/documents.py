@@ -10,7 +10,7 @@ from sqlalchemy import select
 from flit_pipeline.ledger import batches, refused
 from flit_pipeline.ledger.tables import finding, quarantine
 from flit_pipeline.reports.constructs import rebuilt
-from flit_pipeline.reports.handover import FACTS, MAPPING, as_pdf, signers, write_completion
+from flit_pipeline.reports.handover import FACTS, MAPPING, as_pdf, gather, signers, write_completion
 from flit_pipeline.reports.mapping_book import write_mapping
 from flit_pipeline.reports.page import render, write_page
 from flit_pipeline.reports.rebuild import HEADING, rules_of
@@ -41,7 +41,8 @@ def write_documents(
         if work.staging.exists("valid", name):
             written += _rebuild(work, folder, name, row)
     if (reports / FACTS).exists():
-        facts = json.loads((reports / FACTS).read_text(encoding="utf-8"))
+        owners = json.loads((reports / FACTS).read_text(encoding="utf-8"))["owners"]
+        facts = gather(work, reports, owners)  # anew: something may have been loaded or taken back since
         written += write_completion(folder, facts, staff=staff, signers=signers(work))
     return written
 

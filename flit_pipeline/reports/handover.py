@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from flit_pipeline.errors import RunAgain, SettingsError
-from flit_pipeline.ledger import batches, pickup, refused
+from flit_pipeline.ledger import batches, pickup, proofs, refused
 from flit_pipeline.ledger.store import now
 from flit_pipeline.ledger.tables import approval, window
 from flit_pipeline.ledger.windows import CORRECTION, LOADING
@@ -48,13 +48,13 @@ def gather(work: Workspace, folder: Path, owners: dict[str, int]) -> Facts:
     return {
         "title": work.migration.file.title, "made_at": now(), "spec": work.migration.canonical_hash(),
         "windows": windows, "support_until": _later(max(closed), SUPPORT_DAYS) if closed else None,
-        "problems": proved["problems"], "identities": proved["identities"], "counts": proved["counts"],
+        "reconciled": _made(work, proved), "problems": proved["problems"], "identities": proved["identities"], "counts": proved["counts"],
         "source_counts": proved["source_counts"], "vanished_kept": proved.get("vanished_kept", {}),
         "held": refused.by_rule(work.store), "findings": refused.findings_by_rule(work.store),
         "batches": batches.count_by_state(work.store), "owners": owners,
-        "fidelity": _fidelity(_read(folder / "fidelity.json")), "approvals": _approvals(work),
+        "fidelity": _fidelity(work, _read(folder / "fidelity.json")), "approvals": _approvals(work),
         "rebuild": {row: _count(work, name) for name, row in work.migration.file.rebuild.items()},
-        "rollback": _rollback(_read(folder / "rollback.json")),
+        "rollback": _rollback(work, _read(folder / "rollback.json")),
     }  # fmt: skip
 
 
@@ -96,7 +96,17 @@ def _read(path: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def _fidelity(report: dict[str, Any] | None) -> dict[str, Any] | None:
+def _made(work: Workspace, report: dict[str, Any]) -> dict[str, Any]:
+    """When a report was made and under which spec. ``since``: the newest load or rollback after it, None where it holds.
+
+    Reports of a release that wrote no time have none.
+    """
+    return {
+        "at": report.get("at"), "spec": report.get("spec_hash"), "since": proofs.since(work.store, report),
+    }  # fmt: skip
+
+
+def _fidelity(work: Workspace, report: dict[str, Any] | None) -> dict[str, Any] | None:
     """Cells by class over everything and by route, with their denominators; None before they were read back."""
     if report is None:
         return None
@@ -108,8 +118,8 @@ def _fidelity(report: dict[str, Any] | None) -> dict[str, Any] | None:
                 cells[cls] = cells.get(cls, 0) + count
         routes[name] = {"cells": sum(cells.values()), "sound": sum(cells.get(cls, 0) for cls in SOUND)}
     cells = report["cells"]
-    return {"cells": cells, "denominator": sum(cells.values()), "sound": sum(cells.get(c, 0) for c in SOUND),
-            "routes": routes}  # fmt: skip
+    return {**_made(work, report), "cells": cells, "denominator": sum(cells.values()),
+            "sound": sum(cells.get(c, 0) for c in SOUND), "routes": routes}  # fmt: skip
 
 
 def _windows(work: Workspace) -> Iterator[dict[str, Any]]:
@@ -137,11 +147,11 @@ def _count(work: Workspace, name: str) -> int:
     return work.staging.count("valid", name)
 
 
-def _rollback(certificate: dict[str, Any] | None) -> dict[str, Any] | None:
+def _rollback(work: Workspace, certificate: dict[str, Any] | None) -> dict[str, Any] | None:
     if certificate is None:
         return None
     names = ("deleted", "restored", "released")
-    return {"scope": certificate["scope"], "holds": certificate["holds"],
+    return {**_made(work, certificate), "scope": certificate["scope"], "holds": certificate["holds"],
             **{name: sum(certificate[name].values()) for name in names}}  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Everything read back: what was deleted is gone, what was restored holds its former values, what is left is listed."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,9 +39,9 @@ class Certificate:
     unseen: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def as_json(self) -> str:
+    def as_json(self) -> dict[str, Any]:
         """For the report: counts, names of routes, rules and fields."""
-        return json.dumps({**self.__dict__, "holds": not self.problems}, indent=2, ensure_ascii=False)
+        return {**self.__dict__, "holds": not self.problems}
 
     @property
     def totals(self) -> dict[str, int]:
