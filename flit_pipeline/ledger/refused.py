@@ -9,6 +9,15 @@ from sqlalchemy import Connection, delete, func, insert, select
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.ledger.tables import finding, quarantine
 
+HELD = ("extract", "validate", "map", "load")
+"""Stages whose rows and records wait with their remedy and are judged again at every run."""
+BEHIND = ("extract", "validate", "map")
+"""Of them those of rows of the source; those of the others are records, named by their key."""
+EDITS, WITHOUT_ROW, GONE = ("conflict", "overwritten"), ("vanished", "no_row"), "gone"
+"""Stages that only list: what users of the CRM edited, rows that left the source, records removed in the CRM."""
+REMOVALS = ("deleted_in_destination", "merged_in_destination")
+"""Rules of a removal; a load lists it among the conflicts, a window by itself."""
+
 CHUNK = 500  # SQLite takes 32,766 parameters; 500 keeps one query plan
 
 
@@ -86,6 +95,39 @@ def by_rule(store: Store) -> list[dict[str, Any]]:
     query = select(*columns, quarantine.c.remedy, func.count().label("rows")).group_by(*columns, quarantine.c.remedy)
     with store.read() as connection:
         return [dict(row) for row in connection.execute(query.order_by(*columns)).mappings()]
+
+
+def held(store: Store) -> dict[str, int]:
+    """How many rows of the source and how many records wait; each counts once, however many rules it breaks."""
+    query = select(quarantine.c.stage, quarantine.c.object, quarantine.c.row_ref).where(quarantine.c.stage.in_(HELD))
+    with store.read() as connection:
+        found = {(row.stage in BEHIND, row.object, row.row_ref) for row in connection.execute(query.distinct())}
+    rows = sum(1 for of_source, _, _ in found if of_source)
+    return {"rows": rows, "records": len(found) - rows}
+
+
+def by_group(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """Counts by rule: ``held`` waits for a remedy; ``edits``, ``without_row`` and ``removed`` are told, and no more.
+
+    A removed record counts once, however often it was found.
+    """
+    found: dict[str, list[dict[str, Any]]] = {"held": [], "edits": [], "without_row": []}
+    groups = [*((stage, "held") for stage in HELD), *((stage, "edits") for stage in EDITS),
+              *((stage, "without_row") for stage in WITHOUT_ROW)]  # fmt: skip
+    for line in by_rule(store):
+        group = dict(groups).get(line["stage"])
+        if group and not (group == "edits" and line["rule"] in REMOVALS):
+            found[group].append(line)
+    names = (quarantine.c.object, quarantine.c.rule)
+    query = (
+        select(*names, func.max(quarantine.c.remedy).label("remedy"),
+               func.count(quarantine.c.row_ref.distinct()).label("rows"))
+        .where(quarantine.c.stage.in_([*EDITS, GONE]), quarantine.c.rule.in_(REMOVALS))
+        .group_by(*names).order_by(*names)
+    )  # fmt: skip
+    with store.read() as connection:
+        found["removed"] = [dict(row) for row in connection.execute(query).mappings()]
+    return found
 
 
 def findings_by_rule(store: Store) -> list[dict[str, Any]]:

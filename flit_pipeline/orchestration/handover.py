@@ -32,7 +32,7 @@ def handover_asset(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             if cells and not cells["since"]:
                 counted |= {"cells": cells["denominator"], "cells sound": cells["sound"]}
             records = sum(one["destination"] for one in facts["counts"].values())
-            held = sum(one["rows"] for one in facts["held"])
+            held = sum(facts["held_in_all"].values())
             path = dg.MetadataValue.path(str(folder / FACTS))
             return dg.MaterializeResult(
                 metadata={

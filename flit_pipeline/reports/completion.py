@@ -10,6 +10,26 @@ REASONS = {
     "matched": "matched with a user", "no_email": "no e-mail in the source", "no_user": "no user of this e-mail",
     "two_users": "two users of this e-mail", "email_shared_by_staff": "one e-mail for several people",
 }  # fmt: skip
+WORDS = {
+    "edited_in_destination": "edited in the CRM, the edit stays", "edit_overwritten": "edited in the CRM, written over",
+    "vanished_from_source": "gone from the source", "merged_in_source": "merged into another row of the source",
+    "row_vanished_kept": "its row is gone, the record stays", "row_vanished_archived": "its row is gone, archived",
+    "row_left_kept": "its row stands in another record now, this one stays",
+    "row_left_archived": "its row stands in another record now, this one is archived",
+    "deleted_in_destination": "deleted in the CRM", "merged_in_destination": "merged into another record of the CRM",
+}  # fmt: skip
+"""Rules of what is told, for people. The keys are those of loading/ and pipeline/gone.py."""
+
+TOLD = (
+    ("Edits of users of the CRM", "edits", "Kept unless the map says otherwise. They are told, and do not wait."),
+    ("Gone from the source", "without_row", "Deleted or merged there, or no longer taken over. They do not wait."),
+    ("Removed in the CRM", "removed", "Users of the CRM deleted or merged these records. They do not wait."),
+)
+"""Title of what is only told, its name among the facts, what to say of it."""
+
+OF_SOURCE = ("extract", "validate", "map", "vanished")
+"""Stages that list rows of the source; the others list records."""
+SEED = "row of the object table"
 
 
 @dataclass(frozen=True)
@@ -62,13 +82,13 @@ def sections(
     """The page in its order. ``staff``, ``signers``: names, where a person asked for them."""
     if facts["problems"]:
         yield Section("What does not hold", facts["problems"])
-    counts = [(name, one["destination"], one["ledger"]) for name, one in facts["counts"].items()]
-    drawn = {name: there for name, there, _ in counts if there}
-    head, changed = ("records of", "in the CRM", "in the ledger"), facts["reconciled"]["since"]
+    counts = [(name, _seed(facts, name), one["destination"], one["ledger"]) for name, one in facts["counts"].items()]
+    drawn = {name: there for name, _, there, _ in counts if there}
+    head, changed = ("records of", SEED, "in the CRM", "in the ledger"), facts["reconciled"]["since"]
     lines = (f"Not reconciled since {changed}: {_counted(facts)}",) if changed else ()
-    yield Section("What moved", lines, head, counts, (1, 2), drawn)
+    yield Section("What moved", lines, head, counts, (2, 3), drawn)
     yield _rows(facts)
-    yield _held(facts)
+    yield from _held(facts)
     yield from _staff(facts, staff)
     yield _pickup(facts)
     yield from _fidelity(facts)
@@ -91,10 +111,39 @@ def _rows(facts: Facts) -> Section:
     return Section("Where each row is", (), ("rows or records", "all", "one class each", "adds up"), rows, (1,))
 
 
-def _held(facts: Facts) -> Section:
-    rows = [(one["object"], one["rule"], one["column"], one["rows"], one["remedy"]) for one in facts["held"]]
-    line = "They wait with their remedy and are tried again at each run." if rows else "None."
-    return Section("Held rows", (line,), ("object", "rule", "column", "rows", "remedy"), rows, (3,))
+def _held(facts: Facts) -> Iterator[Section]:
+    """What waits, and beside it what is only told: the latter is never tried again."""
+    held, whole = facts["held"], facts["held_in_all"]
+    line = (
+        f"{whole['rows']:,} rows of the source and {whole['records']:,} records wait with their remedy and are tried "
+        "again at each run. One that breaks several rules stands in several lines."
+    )
+    lines = [(_place(facts, one), one["rule"], one["column"], one["rows"], one["remedy"]) for one in held]
+    head = ("what", "rule", "column", "rows", "remedy")
+    yield Section("Held rows", (line if held else "None.",), head, lines, (3,))
+    for title, name, said in TOLD:
+        fields = name == "edits"
+        rows = [
+            (_place(facts, one), WORDS.get(one["rule"], one["rule"]), *((one["column"],) if fields else ()),
+             one["rows"], one["remedy"])
+            for one in facts[name]
+        ]  # fmt: skip
+        head = ("what", "what happened", *(("field",) if fields else ()), "number", "remedy")
+        if rows:
+            yield Section(title, (said,), head, rows, (len(head) - 2,))
+
+
+def _place(facts: Facts, line: Mapping[str, Any]) -> str:
+    """Rows of a source object, or records of a route with its row of the seed."""
+    name = line["object"]
+    if line.get("stage") in OF_SOURCE:
+        return f"rows of {name}"
+    return f"records of {name}" + (f" ({seed})" if (seed := _seed(facts, name)) else "")
+
+
+def _seed(facts: Facts, name: str) -> str:
+    """The row of the seed of a route, or of the route that a line of records belongs to."""
+    return str(facts["seeds"].get(name.partition(".")[0], ""))
 
 
 def _staff(facts: Facts, staff: Sequence[Mapping[str, Any]] | None) -> Iterator[Section]:
@@ -110,14 +159,14 @@ def _staff(facts: Facts, staff: Sequence[Mapping[str, Any]] | None) -> Iterator[
 
 
 def _pickup(facts: Facts) -> Section:
-    names = ("fresh", "changed", "gone", "back", "held")
+    names = ("fresh", "changed", "gone", "merged", "back", "held")
     rows = [
         (one["starts"], one["ends"], one["state"], *(one["changes"].get(name, 0) for name in names))
         for one in facts["windows"]
         if one["kind"] == "delta"
     ]
-    head = ("from", "to", "state", "new", "changed", "gone", "back", "held")
-    return Section("Pickup after the full load", () if rows else ("None yet.",), head, rows, (3, 4, 5, 6, 7))
+    head = ("from", "to", "state", "new", "changed", "gone", "of them merged", "back", "held")
+    return Section("Pickup after the full load", () if rows else ("None yet.",), head, rows, (3, 4, 5, 6, 7, 8))
 
 
 def _fidelity(facts: Facts) -> Iterator[Section]:
@@ -130,14 +179,16 @@ def _fidelity(facts: Facts) -> Iterator[Section]:
         line = f"Not verified since {cells['since']}; the cells were last read back {before}. Run reconcile."
         yield Section("Fidelity", (line,))
         return
-    under = "" if cells["spec"] == facts["spec"] else f", under the spec {cells['spec'][:12]}: the map has changed since"
+    under = (
+        "" if cells["spec"] == facts["spec"] else f", under the spec {cells['spec'][:12]}: the map has changed since"
+    )
     line = (
         f"Read back at {cells['at']}{under}. Every mapped cell of every record is in exactly one class; the "
         f"denominator is all {cells['denominator']:,} of them. Sound are equal, equal_by_rule and both_empty."
     )
     yield Section("Fidelity", (line,), ("class", "cells"), list(cells["cells"].items()), (1,))
-    rows = [(name, one["sound"], one["cells"]) for name, one in cells["routes"].items()]
-    yield Section("Fidelity by route", (), ("route", "sound cells", "of"), rows, (1, 2))
+    rows = [(name, _seed(facts, name), one["sound"], one["cells"]) for name, one in cells["routes"].items()]
+    yield Section("Fidelity by route", (), ("route", SEED, "sound cells", "of"), rows, (2, 3))
 
 
 def _rolled_back(facts: Facts) -> Iterator[Section]:

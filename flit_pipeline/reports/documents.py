@@ -1,7 +1,7 @@
 """What ``report --out`` adds of the hand-over: the documents with names and source ids, for a folder a person named."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from flit_pipeline.reports.workbook import Sheets
 from flit_pipeline.workspace import Workspace
 
 FINDINGS = "findings.xlsx"
-BEHIND = ("extract", "validate", "map")
-"""Stages whose held rows are rows of the source; those of the others are records, named by their key."""
 
 Staff = list[dict[str, Any]]
 
@@ -61,28 +59,35 @@ def _rebuild(work: Workspace, folder: Path, name: str, row: str) -> list[str]:
 def _findings(work: Workspace, path: Path, staff: Staff, people: Staff) -> str:
     book = Sheets()
     head = ("stage", "object or route", "source id or key", "rule", "column", "remedy")
-    book.add("held", head, _held(work), widths=(12, 24, 40, 30, 24, 60))
+    widths = (12, 24, 40, 30, 24, 60)
+    book.add("held", head, _listed(work, refused.HELD), widths=widths)
+    told = (*refused.EDITS, *refused.WITHOUT_ROW, refused.GONE)
+    book.add("told, not held", head, _listed(work, told), widths=widths)
     noticed = ("severity", "object", "source id", "column", "finding")
     book.add("findings", noticed, _noticed(work), widths=(12, 24, 30, 24, 40))
     names = ("name", "email", "reason", "records", "remedy")
     book.add("unmatched owners", names, ([one[name] for name in names] for one in staff), widths=(30, 34, 24, 10, 60))
     more = sorted({name for one in people for name in one["details"]})
-    told = ([one["name"], one["email"], one["goes_to"], *(one["details"].get(name) for name in more)] for one in people)
-    book.add("staff", ("name", "email", "records go to", *more), told, widths=(30, 34, 34))
+    everybody = (
+        [one["name"], one["email"], one["goes_to"], *(one["details"].get(name) for name in more)] for one in people
+    )
+    book.add("staff", ("name", "email", "records go to", *more), everybody, widths=(30, 34, 34))
     return book.save(path).name
 
 
-def _held(work: Workspace) -> Iterator[tuple[str, ...]]:
+def _listed(work: Workspace, stages: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """What the ledger lists at these stages, by its own id where that is still staged."""
     columns = [quarantine.c[name] for name in ("stage", "object", "row_ref", "rule", "column", "remedy")]
     with work.store.read() as connection:
-        rows = connection.execute(select(*columns).order_by(*columns[:3])).all()
+        query = select(*columns).where(quarantine.c.stage.in_(stages)).order_by(*columns[:3])
+        rows = connection.execute(query).all()
     wanted: dict[str, set[str]] = {}
     for row in rows:
-        if row.stage in BEHIND:
+        if row.stage in refused.BEHIND:
             wanted.setdefault(row.object, set()).add(row.row_ref)
     names = {source_object: _ids(work, source_object, refs) for source_object, refs in wanted.items()}
     for row in rows:
-        known = names.get(row.object, {}).get(row.row_ref) if row.stage in BEHIND else None
+        known = names.get(row.object, {}).get(row.row_ref) if row.stage in refused.BEHIND else None
         shown = known or refused.name_of(work.store, row.row_ref) or batches.key_of(work.store, row.row_ref)
         yield row.stage, row.object, shown or row.row_ref, row.rule, row.column, row.remedy
 

@@ -21,7 +21,7 @@ from flit_pipeline.ledger.tables import approval, window
 from flit_pipeline.ledger.windows import CORRECTION, LOADING
 from flit_pipeline.reports.completion import lead, sections
 from flit_pipeline.reports.mapping_book import FILE as MAPPING
-from flit_pipeline.reports.mapping_book import write_mapping
+from flit_pipeline.reports.mapping_book import seed_of, write_mapping
 from flit_pipeline.reports.page import render, write_page, write_pdf
 from flit_pipeline.workspace import Workspace
 
@@ -48,9 +48,10 @@ def gather(work: Workspace, folder: Path, owners: dict[str, int]) -> Facts:
     return {
         "title": work.migration.file.title, "made_at": now(), "spec": work.migration.canonical_hash(),
         "windows": windows, "support_until": _later(max(closed), SUPPORT_DAYS) if closed else None,
-        "reconciled": _made(work, proved), "problems": proved["problems"], "identities": proved["identities"], "counts": proved["counts"],
-        "source_counts": proved["source_counts"], "vanished_kept": proved.get("vanished_kept", {}),
-        "held": refused.by_rule(work.store), "findings": refused.findings_by_rule(work.store),
+        "reconciled": _made(work, proved), "problems": proved["problems"], "identities": proved["identities"],
+        "counts": proved["counts"], "source_counts": proved["source_counts"],
+        "vanished_kept": proved.get("vanished_kept", {}), "seeds": _seeds(work), **refused.by_group(work.store),
+        "held_in_all": refused.held(work.store), "findings": refused.findings_by_rule(work.store),
         "batches": batches.count_by_state(work.store), "owners": owners,
         "fidelity": _fidelity(work, _read(folder / "fidelity.json")), "approvals": _approvals(work),
         "rebuild": {row: _count(work, name) for name, row in work.migration.file.rebuild.items()},
@@ -97,13 +98,11 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _made(work: Workspace, report: dict[str, Any]) -> dict[str, Any]:
-    """When a report was made and under which spec. ``since``: the newest load or rollback after it, None where it holds.
+    """When a report was made, under which spec; ``since``: the newest load or rollback after it, None where it holds.
 
     Reports of a release that wrote no time have none.
     """
-    return {
-        "at": report.get("at"), "spec": report.get("spec_hash"), "since": proofs.since(work.store, report),
-    }  # fmt: skip
+    return {"at": report.get("at"), "spec": report.get("spec_hash"), "since": proofs.since(work.store, report)}
 
 
 def _fidelity(work: Workspace, report: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -120,6 +119,16 @@ def _fidelity(work: Workspace, report: dict[str, Any] | None) -> dict[str, Any] 
     cells = report["cells"]
     return {**_made(work, report), "cells": cells, "denominator": sum(cells.values()),
             "sound": sum(cells.get(c, 0) for c in SOUND), "routes": routes}  # fmt: skip
+
+
+def _seeds(work: Workspace) -> dict[str, str]:
+    """Route -> rows of the seed's object table that it, and the routes that write into its record, stand for."""
+    found = {}
+    for route in work.migration.routes.values():
+        written = work.migration.models[route.model].routes
+        names = [seed_of(written, part) for part in route.parts or (route.name,)]
+        found[route.name] = ", ".join(dict.fromkeys(name for name in names if name))
+    return found
 
 
 def _windows(work: Workspace) -> Iterator[dict[str, Any]]:

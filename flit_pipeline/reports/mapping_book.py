@@ -64,7 +64,7 @@ def _fields(migration: Migration, model: str, known: Mapping[str, Mapping[str, A
             owner = next((part for part in route.parts if name in file.routes[part].fields), route.name)
             new, fact = file.creates.get(name), known.get(name, {})
             yield (
-                owner, _seed(file.routes, owner) or _seed(file.routes, route.name), name,
+                owner, seed_of(file.routes, owner) or seed_of(file.routes, route.name), name,
                 new.label if new else fact.get("string", ""), new.type if new else fact.get("type", ""),
                 "yes" if new else "", rule.kind, ", ".join(route.query.objects), ", ".join(rule.columns),
                 rule.via or "", _table(rule.map), rule.otherwise or "", rule.pick or "", _target(rule), how,
@@ -72,7 +72,8 @@ def _fields(migration: Migration, model: str, known: Mapping[str, Mapping[str, A
             )  # fmt: skip
 
 
-def _seed(routes: Mapping[str, Any], name: str) -> str:
+def seed_of(routes: Mapping[str, Any], name: str) -> str:
+    """The row of the seed's object table that a written route stands for; '' where it names none."""
     return str(routes[name].seed or "") if name in routes else ""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flit_pipeline.ledger.refused import HELD
 from flit_pipeline.workspace import Workspace
 
 HEADING = "None — rebuild required"
@@ -71,8 +72,11 @@ def _summary(title: str, report: dict[str, Any]) -> Iterator[str]:
     for one in report["identities"]:
         parts = ", ".join(f"{count} {name}" for name, count in one["parts"].items())
         yield f"| {one['name']} | {one['whole']} | {parts} | {'yes' if one['closes'] else 'no'} |"
-    yield from ("", "## Held rows", "")
-    for one in report["held"]:
-        yield f"- {one['rows']} {one['object']} rows, {one['rule']} {one['column']} ({one['stage']}): {one['remedy']}"
-    if not report["held"]:
-        yield "none"
+    for title, waiting in (("Held rows", True), ("Told, and not held: edits, rows gone, records removed", False)):
+        yield from ("", f"## {title}", "")
+        listed = [one for one in report["held"] if (one["stage"] in HELD) is waiting]
+        for one in listed:
+            where = f"{one['rule']} {one['column']} ({one['stage']})"
+            yield f"- {one['rows']} {one['object']} rows, {where}: {one['remedy']}"
+        if not listed:
+            yield "none"

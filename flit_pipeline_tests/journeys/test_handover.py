@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from flit_pipeline.ledger.refused import HELD
 from flit_pipeline_tests.odoo.standin import StandIn, stand_in
 from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, TABLES, Practice, PracticeRun, hire, source_rows
 
@@ -37,6 +38,13 @@ def handed(there: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def sheet(run: PracticeRun, file: str, name: str) -> list[tuple[Any, ...]]:
     """Rows of a workbook, its head left out."""
     return list(load_workbook(run.folder / "documents" / file, read_only=True)[name].iter_rows(2, values_only=True))
+
+
+def told(run: PracticeRun) -> tuple[dict[str, Any], str]:
+    """What the hand-over in the home says now: its facts and its page."""
+    folder = run.home / MIGRATION / "reports"
+    page = (folder / "completion.html").read_text(encoding="utf-8")
+    return dict(json.loads((folder / "handover.json").read_text(encoding="utf-8"))), page
 
 
 def test_what_lies_in_the_home_names_nobody(handed: PracticeRun) -> None:
@@ -73,7 +81,7 @@ def test_the_documents_name_staff_without_a_user_and_who_approved(handed: Practi
 def test_held_rows_are_named_by_their_own_id(handed: PracticeRun) -> None:
     rows = sheet(handed, "findings.xlsx", "held")
     report = handed.report()
-    assert len(rows) == sum(one["rows"] for one in report["held"])
+    assert len(rows) == sum(one["rows"] for one in report["held"] if one["stage"] in HELD)
     known = {str(row["patient_id"]) for row in source_rows(handed, "patient")}
     patients = [row for row in rows if row[0] == "validate" and row[1] == "patient"]
     assert patients and {row[2] for row in patients} <= known
@@ -88,18 +96,13 @@ def test_automations_come_with_what_they_are_rebuilt_with(handed: PracticeRun) -
     assert all(str(row["name"]) in page for row in source_rows(handed, "workflow"))
 
 
-def handed_over(run: PracticeRun) -> dict[str, Any]:
-    """The facts of the newest hand-over."""
-    return dict(json.loads((run.home / MIGRATION / "reports/handover.json").read_text(encoding="utf-8")))
-
-
 def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun, there: StandIn) -> None:
     """Within the time of support, the source's account closed: one transform is corrected, all else stays as it is.
 
     Edits in the CRM too, and neither a pickup begins nor does the support get longer.
     """
     handed.run("handover").ok()
-    support = handed_over(handed)["support_until"]
+    support = told(handed)[0]["support_until"]
     table = "select id, x_flit_key, write_date from {} where x_flit_key is not null order by id"
     before = {name: there.sql(table.format(name)) for name in TABLES}
     old = dict(
@@ -119,6 +122,10 @@ def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun,
         handed.run("correct").ends_with(1)
         handed.approve()
         handed.run("correct").ok()
+        handed.run("handover").ok()
+        facts, page = told(handed)
+        assert facts["reconciled"]["since"] is None and facts["fidelity"]["since"] >= facts["fidelity"]["at"]
+        assert "cells were not verified since" in page and "hold what they should" not in page
         now = dict(
             there.sql(
                 "select x_flit_key, function from res_partner where x_flit_key is not null and function is not null"
@@ -137,8 +144,22 @@ def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun,
         assert len(writes) == sum(old[key] != now[key] for key in old)
         handed.run("reconcile").ok()
         handed.run("handover").ok()
+        facts, page = told(handed)
+        assert facts["fidelity"]["since"] is None and facts["rollback"] is None
+        assert "mapped cells hold what they should" in page
+        handed.flit("run", "rollback", MIGRATION, "--windows", "1", "--yes").ok()
+        handed.run("handover").ok()
+        facts, page = told(handed)
+        assert facts["rollback"]["since"] is None and facts["rollback"]["restored"] == len(writes)
+        assert f"Rolled back at {facts['rollback']['at']}" in page and "Not verified since" in page
+        assert "hold what they should" not in page
+        back = dict(
+            there.sql(
+                "select x_flit_key, function from res_partner where x_flit_key is not null and function is not null"
+            )
+        )
+        assert back == old
         handed.flit("audit", "verify", MIGRATION, "--live").ok()
-        facts = handed_over(handed)
         assert [one["kind"] for one in facts["windows"]][-1] == "correction"
         assert facts["support_until"] == support
         assert len(handed.status()["pickup"]["windows"]) == 0

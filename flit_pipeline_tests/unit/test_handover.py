@@ -24,10 +24,12 @@ LIGATURE = "الأسنان"
 """lam and alef are one glyph: pdftotext gives its two letters back the wrong way round, whoever made the file."""
 FACTS: dict[str, Any] = {
     "title": "Dr.DENTES to Odoo CRM", "made_at": "2026-11-29T10:00:00Z", "spec": "ab" * 32, "problems": [],
+    "reconciled": {"at": "2026-11-29T09:59:00Z", "spec": "ab" * 32, "since": None}, "seeds": {"patient": "Patient Record"},
+    "held_in_all": {"rows": 1, "records": 0}, "edits": [], "without_row": [], "removed": [],
     "support_until": "2026-12-29", "fidelity": None, "rebuild": {"Practice Workflow": 8}, "rollback": None,
     "identities": [{"name": "patient rows", "whole": 3, "parts": {"created": 2, "quarantined": 1}, "closes": True}],
     "counts": {"patient": {"ledger": 2, "destination": 2}}, "findings": [], "approvals": [], "windows": [],
-    "held": [{"object": "patient", "rule": "missing", "column": "first_name", "rows": 1, "remedy": TURKISH}],
+    "held": [{"stage": "validate", "object": "patient", "rule": "missing", "column": "first_name", "rows": 1, "remedy": TURKISH}],
     "owners": {"matched": 1, "no_email": 2},
 }  # fmt: skip
 STAFF = [
@@ -93,6 +95,7 @@ def test_a_machine_without_pango_says_so_and_goes_on(tmp_path: Path, monkeypatch
 
 def cells(sound: int, whole: int) -> dict[str, Any]:
     fidelity = {"cells": {"equal": sound, "lost": whole - sound}, "denominator": whole, "sound": sound, "routes": {}}
+    fidelity |= {"at": "2026-11-29T09:59:30Z", "spec": FACTS["spec"], "since": None}
     return {**FACTS, "fidelity": fidelity}
 
 
