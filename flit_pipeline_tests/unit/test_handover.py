@@ -1,9 +1,6 @@
 """Documents of the hand-over: letters of every script set right, constructs of Odoo, the workbook of the spec."""
 
-import subprocess
-import unicodedata
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
@@ -16,6 +13,7 @@ from flit_pipeline.reports.mapping_book import write_mapping
 from flit_pipeline.reports.page import render
 from flit_pipeline.sandbox.dr_dentes.care import _RULES
 from flit_pipeline.specs.migration import Migration, load
+from flit_pipeline_tests import pdf
 
 SPECS = Path(__file__).parents[2] / "mapping_specs"
 TURKISH = "Ağrılı işlem: İğdır Şükrü ÇÖĞÜŞI ığüşöç"
@@ -46,13 +44,19 @@ def migration() -> Migration:
 @pytest.fixture
 def text_of_pdf(tmp_path: Path) -> str:
     """What a reader of the PDF finds when he searches it."""
-    pytest.importorskip("weasyprint", exc_type=(ImportError, OSError), reason="no Pango on this machine")
-    if which("pdftotext") is None:
-        pytest.skip("pdftotext (poppler-utils) is not on this machine")
+    pdf.needed()
     names = write_completion(tmp_path, FACTS, staff=STAFF, signers={})
     assert names == ["completion.html", "completion.pdf"]
-    said = subprocess.run(["pdftotext", "-layout", tmp_path / "completion.pdf", "-"], capture_output=True, check=True)
-    return unicodedata.normalize("NFKC", said.stdout.decode())
+    return pdf.text_of(tmp_path / "completion.pdf")
+
+
+@pytest.mark.parametrize("ci", ["1", ""])
+def test_ci_fails_where_no_pdf_can_be_read(monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
+    """A package that CI no longer installs would turn these tests off without a word."""
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pytest.fail.Exception if ci else pytest.skip.Exception, match="not on this machine"):
+        pdf.needed()
 
 
 def words(text: str) -> set[str]:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import pytest
 from openpyxl import load_workbook
 
 from flit_pipeline.reports.page import bars, render, write_pdf
 from flit_pipeline.reports.workbook import Sheets
+from flit_pipeline_tests import pdf
 
 ODD = ["=1+1", "-5", "İğne Şükrü", "שלום", "\x01bad\ud800", "x" * 40_000, None, 7, True]
 
@@ -37,5 +37,5 @@ def test_a_page_escapes_what_it_shows(tmp_path: Path) -> None:
     html = render("base", title="<script>alert(1)</script>")
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
-    pytest.importorskip("weasyprint", exc_type=(ImportError, OSError), reason="no Pango on this machine")
+    pdf.needed(to_read=False)
     assert write_pdf(tmp_path / "page.pdf", html).read_bytes().startswith(b"%PDF")
