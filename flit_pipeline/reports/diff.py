@@ -163,7 +163,8 @@ def _rows(work: Workspace, room: _Room, values: bool) -> Iterator[list[Any]]:
     for route in work.migration.routes:
         if work.staging.exists(room.room, route):
             for batch in work.staging.batches(room.room, route, columns=columns, rows=PAGE):
-                yield from ([route, *(_shown(row[name]) for name in columns)] for row in batch.to_pylist())
+                for row in batch.to_pylist():  # a keyed hash may look like a number, and is none
+                    yield [route, *(_shown(row[n]) if n in room.valued else row[n] for n in columns)]
 
 
 def _shown(value: Any) -> Any:
