@@ -28,6 +28,7 @@ def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
     """
     from flit_pipeline.reports.diff import write_diff
     from flit_pipeline.reports.documents import write_documents
+    from flit_pipeline.reports.proof_pages import write_proofs, write_sample_page
     from flit_pipeline.reports.rebuild import HEADING, write_report
     from flit_pipeline.reports.rollback import write_rollback
     from flit_pipeline.reports.sample import write_sample
@@ -46,10 +47,12 @@ def report(migration: str, out: Path, diff: bool, without_values: bool) -> None:
         asked = work.staging.exists(*ROOM)
         staff, people = (unmatched(work), everybody(work)) if asked else (None, [])
         written += write_documents(work, out, wiring.reports(migration), staff, people)
+        written += write_proofs(work, out, wiring.reports(migration))
         written += write_rollback(work, out, wiring.reports(migration))
         written += matches_into(wiring, work, out)
-    with wiring.at(wiring.place_of_samples).workspace(migration) as work:
-        written += write_sample(work, out)
+    samples = wiring.at(wiring.place_of_samples)
+    with samples.workspace(migration) as work:
+        written += [*write_sample(work, out), *write_sample_page(work, out, samples.reports(migration))]
     for row in found.file.rebuild.values():
         click.echo(f"{row}: {HEADING}")
     click.echo(f"written: {', '.join(written)}")

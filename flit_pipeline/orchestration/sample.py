@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import dagster as dg
 
+from flit_pipeline.ledger.proofs import made
 from flit_pipeline.orchestration.border import safely
 from flit_pipeline.orchestration.opener import Opener
 from flit_pipeline.orchestration.place import key, opened, placed
@@ -58,10 +59,12 @@ def sample_report(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             opened(opener, context, migration.name) as (work, destination),
             ExitStack() as stack,
         ):
+            head = made(work.store, work.migration.canonical_hash())
             proof = prove(work, destination)
             here = placed(opener, context)
             path = here.reports(migration.name) / "sample.json"
-            path.write_text(json.dumps(proof.as_json(work.vault), indent=2, ensure_ascii=False), encoding="utf-8")
+            told = {**head, **proof.as_json(work.vault)}
+            path.write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
             lines = proof.lines(work.vault)
             for line in lines:
                 context.log.info(line)

@@ -1,11 +1,11 @@
 """The completion report as sections: titles, sentences, tables. What it is made of is gathered in handover.py."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from flit_pipeline.reports.page import Section
+
 Facts = Mapping[str, Any]
-Rows = Sequence[Sequence[Any]]
 REASONS = {
     "matched": "matched with a user", "no_email": "no e-mail in the source", "no_user": "no user of this e-mail",
     "two_users": "two users of this e-mail", "email_shared_by_staff": "one e-mail for several people",
@@ -30,18 +30,6 @@ TOLD = (
 OF_SOURCE = ("extract", "validate", "map", "vanished")
 """Stages that list rows of the source; the others list records."""
 SEED = "row of the object table"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One heading of the page. ``numbers``: columns set to the end; ``bars``: label -> count, drawn above the table."""
-
-    title: str
-    lines: Sequence[str] = ()
-    head: Sequence[str] = ()
-    rows: Rows = ()
-    numbers: Sequence[int] = ()
-    bars: Mapping[str, int] = field(default_factory=dict)
 
 
 def lead(facts: Facts) -> tuple[str, bool]:
@@ -82,19 +70,15 @@ def sections(
     """The page in its order. ``staff``, ``signers``: names, where a person asked for them."""
     if facts["problems"]:
         yield Section("What does not hold", facts["problems"])
-    counts = [(name, _seed(facts, name), one["destination"], one["ledger"]) for name, one in facts["counts"].items()]
-    drawn = {name: there for name, _, there, _ in counts if there}
-    head, changed = ("records of", SEED, "in the CRM", "in the ledger"), facts["reconciled"]["since"]
-    lines = (f"Not reconciled since {changed}: {_counted(facts)}",) if changed else ()
-    yield Section("What moved", lines, head, counts, (2, 3), drawn)
-    yield _rows(facts)
+    changed = facts["reconciled"]["since"]
+    yield moved(facts, (f"Not reconciled since {changed}: {_counted(facts)}",) if changed else ())
+    yield identities(facts)
     yield from _held(facts)
-    yield from _staff(facts, staff)
+    yield owners(facts)
+    yield from _staff(staff)
     yield _pickup(facts)
     yield from _fidelity(facts)
-    found = [(one["severity"], one["object"], one["column"], one["rule"], one["rows"]) for one in facts["findings"]]
-    head = ("severity", "object", "column", "finding", "rows")
-    yield Section("Findings in the data", () if found else ("None.",), head, found, (4,))
+    yield findings(facts)
     rebuild = list(facts["rebuild"].items())
     lines = ("None — rebuild required. The rebuild reference says with what.",) if rebuild else ("Nothing.",)
     yield Section("Not moved", lines, ("row of the object table", "rules to rebuild"), rebuild, (1,))
@@ -103,7 +87,22 @@ def sections(
     yield _support(facts)
 
 
-def _rows(facts: Facts) -> Section:
+def moved(facts: Facts, lines: Sequence[str] = ()) -> Section:
+    """Records counted on both ends."""
+    counts = [(name, _seed(facts, name), one["destination"], one["ledger"]) for name, one in facts["counts"].items()]
+    drawn = {name: there for name, _, there, _ in counts if there}
+    return Section("What moved", lines, ("records of", SEED, "in the CRM", "in the ledger"), counts, (2, 3), drawn)
+
+
+def findings(facts: Facts) -> Section:
+    """What was noticed in rows that go on."""
+    found = [(one["severity"], one["object"], one["column"], one["rule"], one["rows"]) for one in facts["findings"]]
+    head = ("severity", "object", "column", "finding", "rows")
+    return Section("Findings in the data", () if found else ("None.",), head, found, (4,))
+
+
+def identities(facts: Facts) -> Section:
+    """Every row and record in its class."""
     rows = []
     for one in facts["identities"]:
         parts = " + ".join(f"{count:,} {name}" for name, count in one["parts"].items())
@@ -146,10 +145,14 @@ def _seed(facts: Facts, name: str) -> str:
     return str(facts["seeds"].get(name.partition(".")[0], ""))
 
 
-def _staff(facts: Facts, staff: Sequence[Mapping[str, Any]] | None) -> Iterator[Section]:
+def owners(facts: Facts) -> Section:
+    """Staff by how it was matched."""
     counts = [(REASONS.get(name, name), count) for name, count in facts["owners"].items()]
     lines = () if counts else ("Not looked at: run handover, or the spec names no owners.",)
-    yield Section("Staff and users", lines, ("staff", "people"), counts, (1,))
+    return Section("Staff and users", lines, ("staff", "people"), counts, (1,))
+
+
+def _staff(staff: Sequence[Mapping[str, Any]] | None) -> Iterator[Section]:
     if staff:
         rows = [
             (one["name"], one["email"], REASONS.get(one["reason"], one["reason"]), one["records"], one["remedy"])

@@ -17,13 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flit_pipeline.errors import RunAgain
-from flit_pipeline.reports.page import write_page
+from flit_pipeline.reports.page import percent, write_page
 from flit_pipeline.reports.workbook import Sheets
 from flit_pipeline.workspace import Workspace
 
 SHOWN = 500
 """Rows of a page; the whole list stands in the workbook."""
 PAGE = 5_000
+PROBLEMS = "Problems"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def write_diff(work: Workspace, folder: Path, reports: Path, *, values: bool = T
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     written: list[str] = []
     if (counts := _read(reports / "fidelity.json")) is not None:
-        written += _documents(work, folder, CELLS, _fidelity(work, counts, values), values)
+        written += _documents(work, folder, CELLS, summary_of(work, counts, values), values)
     if (counts := _read(reports / "planned.json")) is not None:
         written += _documents(work, folder, PLANNED, _dry_run(work, counts), values)
     if not written:
@@ -68,24 +69,27 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
+    """One table above the list."""
+
     title: str
     head: Sequence[str]
     rows: list[list[Any]]
 
 
 @dataclass(frozen=True)
-class _Summary:
+class Summary:
     """What stands above the list. ``bars``: label -> count."""
 
     title: str
     lead: str
     good: bool
     bars: Mapping[str, int]
-    tables: list[_Table]
+    tables: list[Table]
 
 
-def _fidelity(work: Workspace, counts: Mapping[str, Any], values: bool) -> _Summary:
+def summary_of(work: Workspace, counts: Mapping[str, Any], values: bool) -> Summary:
+    """What the proof of every cell says: its lead, and tables by route, field and rule."""
     routes = counts["records"]
     fields = [
         [route, name, *(classes.get(cls, 0) for cls in counts["cells"])]
@@ -94,45 +98,45 @@ def _fidelity(work: Workspace, counts: Mapping[str, Any], values: bool) -> _Summ
     rules = [[route, rule, n] for route, one in routes.items() for rule, n in one["rules"].items()]
     about = ("records", "held", "gone", "strays", "kept", "repairable", "orphans", "unresolved", "ownerless")
     lead = (
-        f"{counts['denominator']:,} cells compared, {100 * counts['fidelity']:.4f} % as they should be "
-        f"({100 * counts['fidelity_of_filled']:.4f} % of those that are not empty on both ends)."
+        f"{counts['denominator']:,} cells compared, {percent(counts['fidelity'])} % as they should be "
+        f"({percent(counts['fidelity_of_filled'])} % of those that are not empty on both ends)."
     )
-    return _Summary(
+    return Summary(
         f"Field-level diff: {work.migration.file.title}", lead, not counts["problems"], counts["cells"],
         [
-            _Table("Problems", ["problem"], [[line] for line in counts["problems"]] or [["none"]]),
-            _Table("Routes", ["route", *about], [[name, *(one[n] for n in about)] for name, one in routes.items()]),
-            _Table("Fields", ["route", "field", *counts["cells"]], fields),
-            _Table("Rules", ["route", "class and rule", "cells"], rules),
+            Table(PROBLEMS, ["problem"], [[line] for line in counts["problems"]] or [["none"]]),
+            Table("Routes", ["route", *about], [[name, *(one[n] for n in about)] for name, one in routes.items()]),
+            Table("Fields", ["route", "field", *counts["cells"]], fields),
+            Table("Rules", ["route", "class and rule", "cells"], rules),
             _totals(work, routes, values),
-            _Table("Accounts", ["account", "compared", "differ"], [list(one.values()) for one in counts["balances"]]),
-            _Table("Left behind", ["what", "count"], [[n.replace("_", " "), c] for n, c in counts["traces"].items()]),
+            Table("Accounts", ["account", "compared", "differ"], [list(one.values()) for one in counts["balances"]]),
+            Table("Left behind", ["what", "count"], [[n.replace("_", " "), c] for n, c in counts["traces"].items()]),
         ],
     )  # fmt: skip
 
 
-def _totals(work: Workspace, routes: Mapping[str, Any], values: bool) -> _Table:
+def _totals(work: Workspace, routes: Mapping[str, Any], values: bool) -> Table:
     holds = {(name, field): one["holds"] for name, route in routes.items() for field, one in route["totals"].items()}
     if not values or not work.staging.exists("totals", "all"):
-        return _Table("Totals", ["route", "field", "agree"], [[*key, _yes(agree)] for key, agree in holds.items()])
+        return Table("Totals", ["route", "field", "agree"], [[*key, _yes(agree)] for key, agree in holds.items()])
     head = ["route", "field", "source", "mapped", "held", "found"]
     rows = work.staging.read("totals", "all").to_pylist()
     listed = [[*(row[name] for name in head), _yes(holds.get((row["route"], row["field"]), False))] for row in rows]
-    return _Table("Totals", [*head, "agree"], listed)
+    return Table("Totals", [*head, "agree"], listed)
 
 
-def _dry_run(work: Workspace, counts: Mapping[str, Any]) -> _Summary:
+def _dry_run(work: Workspace, counts: Mapping[str, Any]) -> Summary:
     actions = counts["actions"]
     routes = [[name, one["records"], *(one[action] for action in actions)] for name, one in counts["routes"].items()]
     fields = [[name, field, n] for name, one in counts["routes"].items() for field, n in one["fields"].items()]
     rules = [[name, rule, n] for name, one in counts["routes"].items() for rule, n in one["rules"].items()]
-    return _Summary(
+    return Summary(
         f"Dry run: {work.migration.file.title}", "What a load would do with every record. Nothing was written.", True,
         actions,
         [
-            _Table("Routes", ["route", "records", *actions], routes),
-            _Table("Fields that would be written", ["route", "field", "cells"], fields),
-            _Table("Held", ["route", "rule", "records"], rules),
+            Table("Routes", ["route", "records", *actions], routes),
+            Table("Fields that would be written", ["route", "field", "cells"], fields),
+            Table("Held", ["route", "rule", "records"], rules),
         ],
     )  # fmt: skip
 
@@ -141,7 +145,7 @@ def _yes(agree: bool) -> str:
     return "yes" if agree else "no"
 
 
-def _documents(work: Workspace, folder: Path, room: _Room, summary: _Summary, values: bool) -> list[str]:
+def _documents(work: Workspace, folder: Path, room: _Room, summary: Summary, values: bool) -> list[str]:
     name = room.name if values else f"{room.name}_without_values"
     head = room.head(values)
     rows = list(islice(_rows(work, room, values), SHOWN + 1))

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from flit_pipeline.ledger import batches, refused
 from flit_pipeline.ledger.tables import finding, quarantine
 from flit_pipeline.reports.constructs import rebuilt
-from flit_pipeline.reports.handover import FACTS, MAPPING, as_pdf, gather, signers, write_completion
+from flit_pipeline.reports.handover import FACTS, MAPPING, gather, signers, write_completion
 from flit_pipeline.reports.mapping_book import write_mapping
-from flit_pipeline.reports.page import render, write_page
+from flit_pipeline.reports.page import write_both
 from flit_pipeline.reports.rebuild import HEADING, rules_of
 from flit_pipeline.reports.workbook import Sheets
 from flit_pipeline.workspace import Workspace
@@ -48,12 +48,12 @@ def write_documents(
 def _rebuild(work: Workspace, folder: Path, name: str, row: str) -> list[str]:
     rules = list(rebuilt(work.migration, rules_of(work, name)))
     values = {"title": f"{row}: {HEADING}", "rules": rules}
-    page = write_page(folder / f"rebuild_{name}.html", "rebuild", **values)
+    pages = write_both(folder, f"rebuild_{name}", "rebuild", **values)
     reference = {"object": name, "row": row, "destination": HEADING, "rules": rules}
     path = folder / f"rebuild_{name}.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps(reference, indent=2, ensure_ascii=False), encoding="utf-8")
-    return [page.name, path.name, *as_pdf(folder / f"rebuild_{name}.pdf", render("rebuild", **values))]
+    return [*pages, path.name]
 
 
 def _findings(work: Workspace, path: Path, staff: Staff, people: Staff) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from flit_pipeline.errors import RunAgain, SettingsError
+from flit_pipeline.errors import RunAgain
 from flit_pipeline.ledger import batches, pickup, proofs, refused
 from flit_pipeline.ledger.store import now
 from flit_pipeline.ledger.tables import approval, window
@@ -22,12 +22,11 @@ from flit_pipeline.ledger.windows import CORRECTION, LOADING
 from flit_pipeline.reports.completion import lead, sections
 from flit_pipeline.reports.mapping_book import FILE as MAPPING
 from flit_pipeline.reports.mapping_book import seed_of, write_mapping
-from flit_pipeline.reports.page import render, write_page, write_pdf
+from flit_pipeline.reports.page import write_both
 from flit_pipeline.workspace import Workspace
 
 SUPPORT_DAYS = 30
 FACTS = "handover.json"
-PAGE, PDF = "completion.html", "completion.pdf"
 SOUND = ("equal", "equal_by_rule", "both_empty")
 
 Facts = dict[str, Any]
@@ -50,7 +49,7 @@ def gather(work: Workspace, folder: Path, owners: dict[str, int]) -> Facts:
         "windows": windows, "support_until": _later(max(closed), SUPPORT_DAYS) if closed else None,
         "reconciled": _made(work, proved), "problems": proved["problems"], "identities": proved["identities"],
         "counts": proved["counts"], "source_counts": proved["source_counts"],
-        "vanished_kept": proved.get("vanished_kept", {}), "seeds": _seeds(work), **refused.by_group(work.store),
+        "vanished_kept": proved.get("vanished_kept", {}), "seeds": seeds(work), **refused.by_group(work.store),
         "held_in_all": refused.held(work.store), "findings": refused.findings_by_rule(work.store),
         "batches": batches.count_by_state(work.store), "owners": owners,
         "fidelity": _fidelity(work, _read(folder / "fidelity.json")), "approvals": _approvals(work),
@@ -75,16 +74,7 @@ def write_completion(
         "title": f"Completion report: {facts['title']}", "made_at": facts["made_at"], "spec": facts["spec"],
         "lead": said, "good": good, "sections": list(sections(facts, staff=staff, signers=signers)),
     }  # fmt: skip
-    write_page(folder / PAGE, "completion", **values)
-    return [PAGE, *as_pdf(folder / PDF, render("completion", **values))]
-
-
-def as_pdf(path: Path, html: str) -> list[str]:
-    """Write a PDF. Its name, or a line that says why there is none: the HTML page beside it holds the same."""
-    try:
-        return [write_pdf(path, html).name]
-    except SettingsError as error:
-        return [f"no {path.name}: {error.attempted} ({error.remedy})"]
+    return write_both(folder, "completion", "sections", **values)
 
 
 def signers(work: Workspace) -> dict[str, str]:
@@ -121,7 +111,7 @@ def _fidelity(work: Workspace, report: dict[str, Any] | None) -> dict[str, Any] 
             "sound": sum(cells.get(c, 0) for c in SOUND), "routes": routes}  # fmt: skip
 
 
-def _seeds(work: Workspace) -> dict[str, str]:
+def seeds(work: Workspace) -> dict[str, str]:
     """Route -> rows of the seed's object table that it, and the routes that write into its record, stand for."""
     found = {}
     for route in work.migration.routes.values():

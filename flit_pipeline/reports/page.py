@@ -5,6 +5,7 @@ and extends ``base.html.j2``. A page refers to nothing outside itself, so it can
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,24 @@ from flit_pipeline.errors import SettingsError
 
 LEFT_TO_RIGHT = "auto"
 """Direction of a cell: taken from its first strong letter, so that Hebrew and Arabic stand right in any page."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading of the page. ``numbers``: columns set to the end; ``bars``: label -> count, drawn above the table."""
+
+    title: str
+    lines: Sequence[str] = ()
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+    numbers: Sequence[int] = ()
+    bars: Mapping[str, int] = field(default_factory=dict)
+
+
+def write_both(folder: Path, name: str, template: str, **values: Any) -> list[str]:
+    """A page as HTML and as PDF. Returns the names, and a line instead of a PDF that could not be made."""
+    html = write_page(folder / f"{name}.html", template, **values)
+    return [html.name, *as_pdf(folder / f"{name}.pdf", render(template, **values))]
 
 
 def render(template: str, **values: Any) -> str:
@@ -43,6 +62,19 @@ def write_pdf(path: Path, html: str) -> Path:
     path.touch(mode=0o600)
     HTML(string=html, url_fetcher=_nothing).write_pdf(path)
     return path
+
+
+def as_pdf(path: Path, html: str) -> list[str]:
+    """Write a PDF. Its name, or a line that says why there is none: the HTML page beside it holds the same."""
+    try:
+        return [write_pdf(path, html).name]
+    except SettingsError as error:
+        return [f"no {path.name}: {error.attempted} ({error.remedy})"]
+
+
+def percent(share: float) -> str:
+    """A share of cells, never rounded up to a hundred."""
+    return f"{100.0 if share == 1 else min(100 * share, 99.9999):.4f}"
 
 
 def bars(counts: Mapping[str, int], *, width: int = 420) -> Sequence[dict[str, Any]]:

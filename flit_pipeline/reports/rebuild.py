@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flit_pipeline.ledger.refused import HELD
+from flit_pipeline.reports.constructs import rebuilt
 from flit_pipeline.workspace import Workspace
 
 HEADING = "None — rebuild required"
@@ -20,7 +21,7 @@ def write_report(work: Workspace, folder: Path, reconciliation: Path) -> list[st
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     written = []
     for name, row in work.migration.file.rebuild.items():
-        rules = rules_of(work, name)
+        rules = list(rebuilt(work.migration, rules_of(work, name)))
         written.append(_write(folder / f"rebuild_{name}.md", "\n".join(_lines(row, rules)) + "\n"))
     if reconciliation.exists():
         text = reconciliation.read_text(encoding="utf-8")
@@ -54,8 +55,9 @@ def _lines(row: str, rules: list[dict[str, Any]]) -> Iterator[str]:
     for number, rule in enumerate(rules, 1):
         yield from ("", f"## {number}. {_line(rule.get('name')) or 'without a name'}", "")
         for field, value in rule.items():
-            if field != "name":
+            if field not in ("name", "odoo"):
                 yield f"- {field}: {_line(value)}"
+        yield from (f"- in Odoo, {part}: {_line(said)}" for part, said in rule["odoo"].items() if said)
 
 
 def _line(value: Any) -> str:

@@ -94,6 +94,19 @@ def test_automations_come_with_what_they_are_rebuilt_with(handed: PracticeRun) -
     assert all(rule["odoo"]["trigger"] and rule["odoo"]["action"] for rule in found["rules"])
     page = (handed.folder / "documents" / "rebuild_workflow.html").read_text(encoding="utf-8")
     assert all(str(row["name"]) in page for row in source_rows(handed, "workflow"))
+    written = (handed.folder / "documents" / "rebuild_workflow.md").read_text(encoding="utf-8")
+    said = [" ".join(str(part).split()) for rule in found["rules"] for part in rule["odoo"].values() if part]
+    assert said and [one for one in said if one not in written] == []
+
+
+def test_each_proof_is_a_page_that_names_nobody(handed: PracticeRun) -> None:
+    people = {str(row["last_name"]) for row in source_rows(handed, "patient") if len(str(row["last_name"] or "")) > 4}
+    people |= {
+        str(row["email"]) for name in ("patient", "provider") for row in source_rows(handed, name) if row["email"]
+    }
+    for name in ("reconciliation", "fidelity"):
+        page = (handed.folder / "documents" / f"{name}.html").read_text(encoding="utf-8")
+        assert "<h2>" in page and [one for one in people if one in page] == [], name
 
 
 def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun, there: StandIn) -> None:

@@ -8,9 +8,9 @@ from openpyxl import load_workbook
 
 from flit_pipeline.reports.completion import lead, sections
 from flit_pipeline.reports.constructs import BY_HAND, construct
-from flit_pipeline.reports.handover import as_pdf, write_completion
+from flit_pipeline.reports.handover import write_completion
 from flit_pipeline.reports.mapping_book import write_mapping
-from flit_pipeline.reports.page import render
+from flit_pipeline.reports.page import as_pdf, render
 from flit_pipeline.sandbox.dr_dentes.care import _RULES
 from flit_pipeline.specs.migration import Migration, load
 from flit_pipeline_tests import pdf
@@ -80,7 +80,7 @@ def test_no_letter_of_a_ligature_is_lost(text_of_pdf: str) -> None:
 
 
 def test_the_page_lets_each_cell_say_its_direction() -> None:
-    html = render("completion", title="t", made_at="", spec="", lead="", good=True,
+    html = render("sections", title="t", made_at="", spec="", lead="", good=True,
                   sections=list(sections(FACTS, staff=STAFF)))  # fmt: skip
     assert f'<td dir="auto">{HEBREW}</td>' in html
 

@@ -15,8 +15,9 @@ from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading.rollback.proof import Certificate
 from flit_pipeline.proved import CellReport, Proof, RouteCells
-from flit_pipeline.reports.completion import Section, lead, sections
+from flit_pipeline.reports.completion import lead, sections
 from flit_pipeline.reports.handover import Facts, gather
+from flit_pipeline.reports.page import Section
 from flit_pipeline.reports.reconciliation import as_json
 from flit_pipeline.results import Accounting, Reconciliation
 from flit_pipeline.staging import Staging
