@@ -1,17 +1,21 @@
 """Who takes which lane: children of one document never part, and keep their order."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flit_pipeline.destinations.odoo.names import PARENTS
 from flit_pipeline.ledger.batches import Intent
+from flit_pipeline.ledger.store import Store
+from flit_pipeline.loading import loader
 from flit_pipeline.loading.lanes import Lanes, parent_of
 from flit_pipeline.loading.sender import Item, Sender
 from flit_pipeline.results import Command
-
-PARENTS = ("res_id", "partner_id", "partner_ids")
+from flit_pipeline_tests.unit.mapped import base
 
 
 class Tape:
@@ -19,11 +23,15 @@ class Tape:
 
     def __init__(self) -> None:
         self.batches: list[list[Item]] = []
+        self.refusals: list[Intent] = []
         self.ended = False
 
     @property
     def sent(self) -> int:
         return len(self.batches)
+
+    def send(self, items: Sequence[Item]) -> None:
+        self.batches.append(list(items))
 
     def finish(self) -> None:
         self.ended = True
@@ -41,7 +49,7 @@ def through(lanes: int, size: int, chunks: Sequence[tuple[list[Item], list[Item]
     tapes = [Tape() for _ in range(lanes)]
 
     def send(sender: Sender, items: Sequence[Item]) -> None:
-        cast(Any, sender).batches.append(list(items))
+        sender.send(items)
 
     made = Lanes(cast(Sequence[Sender], tapes), size, send)
     for creates, changed in chunks:
@@ -87,3 +95,39 @@ def test_a_record_hangs_on_the_first_document_that_it_points_at() -> None:
     assert parent_of("e/1", event, PARENTS) == "p/2"
     assert parent_of("e/2", nobody, PARENTS) == "e/2"
     assert parent_of("p/4", {"x_location_id": {"$ref": ["location", "l/1"]}}, PARENTS) == "p/4"
+
+
+class Plain:
+    """Resolver and destination of images that need neither."""
+
+    parents = PARENTS
+
+    def prepare(self, images: Sequence[Mapping[str, Any]]) -> None:
+        return
+
+    def resolve(self, _model: str, image: dict[str, Any], **_: Any) -> tuple[dict[str, Any], list[str]]:
+        return image, []
+
+
+def test_a_load_sends_over_as_many_lanes_as_the_spec_says(ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both lanes carry records, and no document has children on both: two senders, so two connections."""
+    tapes: list[Tape] = []
+
+    def sender(*_: Any) -> Tape:
+        tapes.append(Tape())
+        return tapes[-1]
+
+    monkeypatch.setattr(loader, "Sender", sender)
+    plain: Any = Plain()
+    rows = [
+        {"route": "patient", "key": f"n/{n}", "key_ref": f"r{n}",
+         "image": json.dumps({"res_id": {"$ref": ["patient", f"p/{n % 5}"]}})}
+        for n in range(40)
+    ]  # fmt: skip
+    routes = [base().routes["patient"]]
+    [counts] = loader.Loader(base(), ledger, plain, 1, routes, lambda: None, plain).load(iter(rows))
+    assert (counts.created, counts.batches) == (40, sum(tape.sent for tape in tapes))
+    assert len(tapes) == base().file.lanes == 2
+    documents = [{item.parent for batch in tape.batches for item in batch} for tape in tapes]
+    assert all(documents) and not documents[0] & documents[1]
+    assert set().union(*documents) == {f"p/{n}" for n in range(5)}
