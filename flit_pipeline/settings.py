@@ -20,6 +20,9 @@ SAMPLE_ODOO = tuple(name.replace("FLIT_", "FLIT_SAMPLE_") for name in ODOO)
 ODOO_USER = ("FLIT_ODOO_USER", "FLIT_ODOO_PASSWORD")
 TRANSPORTS = ("", "json2", "xmlrpc")
 
+LARGEST_FILE = 90
+"""MiB. Odoo takes bodies of 128 MiB, which base64 fills with 96 MiB; 100 MiB were refused by a real server."""
+
 AUTH = {"bearer": ("TOKEN",), "api_key": ("TOKEN",), "basic": ("USER", "PASSWORD"), "oauth2": ("USER", "PASSWORD")}
 """Kind of authentication in a source spec -> the variables that belong to the URL."""
 
@@ -59,12 +62,14 @@ class Settings:
     """Everything the environment says.
 
     ``home``: FLIT_HOME; ``specs``: folder of mapping specs; ``place``: one of ENVIRONMENTS.
+    ``largest_file``: bytes of the largest attachment that is moved.
     """
 
     home: Path
     specs: Path
     environment: Mapping[str, str]
     place: str = "practice"
+    largest_file: int = LARGEST_FILE << 20
 
     @classmethod
     def read(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -76,7 +81,9 @@ class Settings:
         if not specs.is_dir() and not env.get("FLIT_SPECS"):
             specs = Path(__file__).resolve().parent.parent / "mapping_specs"
         place = env.get("FLIT_ENVIRONMENT", "").strip() or "practice"
-        return cls(Path(env.get("FLIT_HOME") or ".flit").resolve(), specs.resolve(), env).at(place)
+        largest = _bytes(env.get("FLIT_LARGEST_FILE", "").strip() or str(LARGEST_FILE))
+        home = Path(env.get("FLIT_HOME") or ".flit").resolve()
+        return cls(home, specs.resolve(), env, largest_file=largest).at(place)
 
     def key(self) -> str:
         """FLIT_KEY. Raises SettingsError when it is not set."""
@@ -238,3 +245,17 @@ class Settings:
         if parts.username or parts.password:
             raise SettingsError(f"{name} holds credentials", remedy="take them out of the URL, set them by themselves")
         return value
+
+
+def _bytes(told: str) -> int:
+    """FLIT_LARGEST_FILE in bytes. Raises SettingsError."""
+    try:
+        size = float(told)
+    except ValueError:
+        size = 0.0
+    if not 0 < size <= LARGEST_FILE:
+        raise SettingsError(
+            f"FLIT_LARGEST_FILE is not a number of MiB above 0 and up to {LARGEST_FILE}",
+            remedy=f"set it to such a number (0.5, 25), or leave it out: {LARGEST_FILE} is the most that Odoo takes",
+        )
+    return max(1, int(size * (1 << 20)))

@@ -33,10 +33,6 @@ from flit_pipeline.workspace import Workspace
 Stamp = tuple[tuple[str, int, int], ...]
 
 
-LARGEST_FILE = 90 << 20
-"""Odoo takes bodies of 128 MiB, which base64 fills with 96 MiB; 100 MiB were refused by a real server."""
-
-
 class Wiring:
     """Opens what a step needs, from the environment at the moment of the step."""
 
@@ -176,15 +172,12 @@ class Wiring:
             reader.close()
 
     @contextmanager
-    def files(
-        self, migration: Migration, *, most: int | None = LARGEST_FILE, needed: bool = True
-    ) -> Iterator[FileSource]:
+    def files(self, migration: Migration, *, needed: bool = True) -> Iterator[FileSource]:
         """Attachments: from the folder of files where it holds them, else from the URLs of the rows.
 
-        ``most``: bytes that one may have, None for any. Raises SettingsError where neither is set and they are
-        ``needed``; else none is found.
+        Raises SettingsError where neither is set and they are ``needed``; else none is found.
         """
-        source = migration.source
+        source, most = migration.source, self._settings.largest_file
         if not needed and not self._settings.has_source(source.system):
             yield FirstOf(())
             return

@@ -161,6 +161,9 @@ class Destination(Protocol):
     def linked(self, model: str, values: Image, field: str, url: str) -> Image:
         """The values of a record whose file is too large for the destination: a link takes its place."""
 
+    def unlinked(self, model: str, field: str) -> Image:
+        """What goes along with a file into a record in which a link may have its place until now."""
+
     def guessed_with(self, model: str, field: str) -> Sequence[str]:
         """Fields that the destination guesses anew when this file is written without them."""
 

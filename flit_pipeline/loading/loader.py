@@ -225,8 +225,9 @@ class Loader:
                 continue
             self.counts[row["route"]].updated += 1
             intent = Intent(
-                row["route"], row["key"], row["key_ref"], "update", digest, values, known.dest_id, merged.before
-            )
+                row["route"], row["key"], row["key_ref"], "update", digest, {**values, **_same_files(values, sent)},
+                known.dest_id, merged.before,
+            )  # fmt: skip
             items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
         return items
 
@@ -286,6 +287,11 @@ def _parent_gone(column: str) -> BadValue:
 
 def _same_file(wanted: Mapping[str, Any], sent: Any) -> bool:
     return is_file(sent) and all(sent[part] == wanted[part] for part in ("$file", "expected"))
+
+
+def _same_files(values: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Markers of files that an update leaves as they are, with what was read of them: SHA-1 and size, or the link."""
+    return {n: sent[n] for n, value in values.items() if is_file(value) and _same_file(value, sent.get(n))}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Files of records on their way: read when their batch is about to leave, checked against the source's own SHA-1.
 
-What the ledger keeps of a file is its name, its SHA-1 and its size, never its bytes; memory holds those of two batches,
-one in the server and one behind it.
+What the ledger keeps of a file is its name, its SHA-1 and its size (of a large one the link), never its bytes; memory
+holds those of two batches, one in the server and one behind it.
 """
 
 import base64
@@ -59,13 +59,16 @@ class Parcels:
             try:
                 content, digest = self._read(name, marker)
             except RowRefused as refused:
-                link = next((cell for cell in marker["$file"].values() if _is_link(cell)), None)
-                if refused.rule != "file_too_large" or rule.otherwise != "link" or link is None:
+                large = refused.rule == "file_too_large" and rule.otherwise == "link"
+                link = self.files.link(marker["$file"]) if large else None
+                if link is None:
                     raise
                 values = self.destination.linked(self.model, values, name, link)
-                sent[name] = {**marker, "link": True}
+                sent[name] = {**marker, "link": link}
                 continue
             values[name] = base64.b64encode(content).decode()
+            if item.command.dest_id is not None:
+                values |= self.destination.unlinked(self.model, name)
             guessed = self.destination.guessed_with(self.model, name)
             values |= {other: sent[other] for other in guessed if other in sent and other not in values}
             sent[name] = {**marker, "sha1": digest, "bytes": len(content)}
@@ -93,7 +96,3 @@ class Parcels:
 def is_file(value: Any) -> bool:
     """True for the marker of a file in an image."""
     return isinstance(value, dict) and "$file" in value
-
-
-def _is_link(cell: Any) -> bool:
-    return isinstance(cell, str) and cell.startswith(("http://", "https://"))

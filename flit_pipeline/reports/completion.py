@@ -74,6 +74,12 @@ def sections(
     yield moved(facts, (f"Not reconciled since {changed}: {_counted(facts)}",) if changed else ())
     yield identities(facts)
     yield from _held(facts)
+    if facts.get("links"):
+        said = (
+            f"{facts['links']:,} files are larger than what was to be moved: their records hold the link to the source."
+            " The sheet links of findings.xlsx (report --out) names them. A link opens only while the source answers."
+        )
+        yield Section("Files that became links", (said,))
     yield owners(facts)
     yield from _staff(staff)
     yield _pickup(facts)

@@ -11,6 +11,7 @@ from flit_pipeline.ledger import batches, refused
 from flit_pipeline.ledger.tables import finding, quarantine
 from flit_pipeline.reports.constructs import rebuilt
 from flit_pipeline.reports.handover import FACTS, MAPPING, gather, signers, write_completion
+from flit_pipeline.reports.links import links
 from flit_pipeline.reports.mapping_book import write_mapping
 from flit_pipeline.reports.page import write_both
 from flit_pipeline.reports.rebuild import HEADING, rules_of
@@ -65,6 +66,7 @@ def _findings(work: Workspace, path: Path, staff: Staff, people: Staff) -> str:
     book.add("told, not held", head, _listed(work, told), widths=widths)
     noticed = ("severity", "object", "source id", "column", "finding")
     book.add("findings", noticed, _noticed(work), widths=(12, 24, 30, 24, 40))
+    book.add("links", ("file", "source key", "URL"), links(work), widths=(40, 40, 60))
     names = ("name", "email", "reason", "records", "remedy")
     book.add("unmatched owners", names, ([one[name] for name in names] for one in staff), widths=(30, 34, 24, 10, 60))
     more = sorted({name for one in people for name in one["details"]})

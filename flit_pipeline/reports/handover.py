@@ -19,6 +19,7 @@ from flit_pipeline.ledger import batches, pickup, proofs, refused
 from flit_pipeline.ledger.store import now
 from flit_pipeline.ledger.tables import approval, window
 from flit_pipeline.ledger.windows import CORRECTION, LOADING
+from flit_pipeline.reports import links
 from flit_pipeline.reports.completion import lead, sections
 from flit_pipeline.reports.mapping_book import FILE as MAPPING
 from flit_pipeline.reports.mapping_book import seed_of, write_mapping
@@ -51,7 +52,7 @@ def gather(work: Workspace, folder: Path, owners: dict[str, int]) -> Facts:
         "counts": proved["counts"], "source_counts": proved["source_counts"],
         "vanished_kept": proved.get("vanished_kept", {}), "seeds": seeds(work), **refused.by_group(work.store),
         "held_in_all": refused.held(work.store), "findings": refused.findings_by_rule(work.store),
-        "batches": batches.count_by_state(work.store), "owners": owners,
+        "batches": batches.count_by_state(work.store), "owners": owners, "links": links.count(work),
         "fidelity": _fidelity(work, _read(folder / "fidelity.json")), "approvals": _approvals(work),
         "rebuild": {row: _count(work, name) for name, row in work.migration.file.rebuild.items()},
         "rollback": _rollback(work, _read(folder / "rollback.json")),

@@ -47,6 +47,10 @@ class FolderFiles:
             return None
         return FileHandle(self._pieces(file), about.st_size, most=self._most, where=self._where)
 
+    def link(self, document_row: DocumentRow) -> str | None:
+        """None: a path on this machine opens nothing on the desk of who reads the record."""
+        return None
+
     def close(self) -> None:
         """Nothing to give back: each handle closes its file."""
 

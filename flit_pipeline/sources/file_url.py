@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Generator
+from urllib.parse import urljoin
 
 import httpx
 
@@ -44,10 +45,10 @@ class UrlFiles:
         self._column, self._most, self._where = column, most, f"{spec.system}: reading a file"
 
     def open(self, document_row: DocumentRow) -> FileHandle | None:
-        url = (document_row.get(self._column) or "").strip()
+        url = self._url(document_row)
         if not url:
             return None
-        target = local_target(url, self._session.base + "/")
+        target = self._target(url)
         if target is None:
             raise RowRefused(
                 f"{self._where}: its URL leaves the source's scheme, host or port",
@@ -63,8 +64,20 @@ class UrlFiles:
         size = int(length) if plain and length.isascii() and length.isdigit() and len(length) < 19 else None
         return FileHandle(self._pieces(answer, target), size, most=self._most, where=self._where)
 
+    def link(self, document_row: DocumentRow) -> str | None:
+        """The row's URL with the source's address before it; None for one that ``open`` refuses."""
+        url = self._url(document_row)
+        target = self._target(url) if url else None
+        return urljoin(self._session.base + "/", target) if target else None
+
     def close(self) -> None:
         self._session.close()
+
+    def _url(self, document_row: DocumentRow) -> str:
+        return (document_row.get(self._column) or "").strip()
+
+    def _target(self, url: str) -> str | None:
+        return local_target(url, self._session.base + "/")
 
     def _ask(self, target: str) -> httpx.Response | None:
         """The answer with its body still to be read, None where there is no such file."""

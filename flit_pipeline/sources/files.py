@@ -59,9 +59,9 @@ class FileHandle:
         if self._most is not None and size > self._most:
             self.close()
             raise RowRefused(
-                f"{self._where}: the file has more than {self._most >> 20} MB",
+                f"{self._where}: the file has more than {self._most / (1 << 20):.4g} MiB",
                 rule="file_too_large",
-                remedy="raise the limit, or move the file by hand",
+                remedy="raise FLIT_LARGEST_FILE as far as the destination allows, or move the file by hand",
             )
 
 
@@ -74,6 +74,9 @@ class FileSource(Protocol):
         Raises RowRefused (``unsafe_file_name``, ``ambiguous_file``, ``foreign_url``, ``not_the_file``,
         ``file_too_large``), AccessRefused and SourceUnavailable.
         """
+
+    def link(self, document_row: DocumentRow) -> str | None:
+        """URL under which a person can open the file in the source; None where it has none. Nothing is asked for."""
 
     def close(self) -> None:
         """Give back connections."""
@@ -90,6 +93,9 @@ class FirstOf:
             if (found := place.open(document_row)) is not None:
                 return found
         return None
+
+    def link(self, document_row: DocumentRow) -> str | None:
+        return next((found for place in self._places if (found := place.link(document_row)) is not None), None)
 
     def close(self) -> None:
         for place in self._places:

@@ -79,6 +79,12 @@ def verify(
     return report
 
 
+def as_read(marker: Image, sent: Image) -> Image:
+    """A file's marker with what the load read of it; a link only as long as the row tells the same place."""
+    parts = ("sha1", "bytes", "link") if sent.get("$file") == marker["$file"] else ("sha1", "bytes")
+    return {**marker, **{part: sent[part] for part in parts if part in sent}}
+
+
 def peak_mb() -> int:
     """Most memory this process ever had, in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
@@ -167,8 +173,7 @@ class _Walk:
             for name in self._route.files:
                 marker, read = image.get(name), before.get(name)
                 if isinstance(marker, dict) and isinstance(read, dict):
-                    facts = {part: read[part] for part in ("sha1", "bytes", "link") if part in read}
-                    found.setdefault(ref, {})[name] = {**marker, **facts}
+                    found.setdefault(ref, {})[name] = as_read(marker, read)
         return found
 
     def _read(self, ids: list[int], targets: dict[str, set[int]]) -> tuple[dict[int, Image], dict[str, set[int]]]:

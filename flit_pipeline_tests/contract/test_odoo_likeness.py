@@ -148,15 +148,39 @@ def test_files_are_judged_by_what_the_server_computed(sending: Sending) -> None:
     wrong = hashlib.sha1(other, usedforsecurity=False).hexdigest()
     assert there.same("ir.attachment", "datas", {**marker, "expected": wrong}, found) is None
     assert there.same("ir.attachment", "datas", {"$file": {}, "expected": None}, found) is None
-    base = {"name": "b.bin", "type": "url"}
-    [link] = stored(sending, "ir.attachment", base, "url", ["https://x.example/a"])
-    rows = there.keyed("ir.attachment", "test/", 0, 100)
-    record = there.read("ir.attachment", [max(rows)], there.evidence("ir.attachment", ["datas"]))[max(rows)]
-    assert link == "https://x.example/a"
-    assert there.same(
-        "ir.attachment", "datas", {**marker, "link": True}, there.found("ir.attachment", "datas", record)
-    ) == ("link_for_a_large_file")
-    assert there.same("ir.attachment", "datas", marker, there.found("ir.attachment", "datas", record)) is None
+
+
+def test_a_link_stands_for_a_large_file_and_gives_way_to_one(sending: Sending) -> None:
+    """What is shown of an attachment is its link as long as it is of that type, whatever bytes were put into it."""
+    import base64
+    import hashlib
+
+    content, url = b"small by now", "https://x.example/a?b=1"
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    marker = {"$file": {"file_name": "a.bin", "url": "/a?b=1"}, "expected": digest}
+    linked = {**marker, "link": url}
+    there = sending.destination
+
+    def sent(values: dict[str, Any], dest_id: int | None = None) -> tuple[int, Any, list[str | None]]:
+        """Id, what a later reading finds, and by which rule a link and a file are the same as it."""
+        [command] = sending.creates(1)
+        [one] = sending.send([Command(command.key, values, dest_id)], "ir.attachment", ("checksum", "file_size"))
+        record = there.read("ir.attachment", [one.dest_id], there.evidence("ir.attachment", ["datas"]))[one.dest_id]
+        found = there.found("ir.attachment", "datas", record)
+        return one.dest_id, found, [there.same("ir.attachment", "datas", wanted, found) for wanted in (linked, marker)]
+
+    values = {"name": "a.bin", "mimetype": "application/octet-stream", "datas": marker}
+    number, found, same = sent(there.linked("ir.attachment", values, "datas", url))
+    assert found == {"sha1": "", "bytes": 0, "link": url}
+    assert same == ["link_for_a_large_file", None]
+    assert there.same("ir.attachment", "datas", {**linked, "link": url + "2"}, found) is None
+    file = {"datas": base64.b64encode(content).decode(), "mimetype": "application/octet-stream"}
+    _, found, same = sent({**file, **there.unlinked("ir.attachment", "datas")}, number)
+    assert found == {"sha1": digest, "bytes": len(content), "link": ""}
+    assert same == ["", ""]
+    _, found, same = sent(there.linked("ir.attachment", {"name": "b.bin", "datas": marker}, "datas", url), number)
+    assert found["link"] == url
+    assert same == ["link_for_a_large_file", None]
 
 
 def test_who_wrote_last_and_what_was_left_behind(odoo: OdooUnderTest, sending: Sending, client: OdooClient) -> None:

@@ -12,6 +12,8 @@ from flit_pipeline.ledger.refused import HELD
 from flit_pipeline_tests.odoo.standin import StandIn, stand_in
 from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, TABLES, Practice, PracticeRun, hire, source_rows
 
+LARGEST = 4 << 10
+"""Bytes of the largest file that is moved: about every third of the sandbox has more."""
 COLUMN = "      function: {from: occupation, via: plain}\n"
 CORRECTED = "      function: {from: occupation, via: upper_tr}\n"
 
@@ -26,7 +28,8 @@ def there() -> Iterator[StandIn]:
 @pytest.fixture(scope="module")
 def handed(there: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeRun]:
     """A practice after its hand-over, with the documents in ``documents``."""
-    with PracticeRun(tmp_path_factory.mktemp("handover"), there, Practice(patients=60)) as run:
+    folder, large = tmp_path_factory.mktemp("handover"), str(LARGEST / (1 << 20))
+    with PracticeRun(folder, there, Practice(patients=60), extra={"FLIT_LARGEST_FILE": large}) as run:
         hire(run)
         run.run("handover").ends_with(1)
         for stage in ("prepare", "full", "reconcile", "handover"):
@@ -76,6 +79,29 @@ def test_the_documents_name_staff_without_a_user_and_who_approved(handed: Practi
         (handed.folder / "documents" / name).stat().st_mode & 0o077 == 0
         for name in ("completion.html", "findings.xlsx")
     )
+
+
+def test_a_file_too_large_is_a_link_and_listed_by_name(handed: PracticeRun) -> None:
+    standing = set(handed.keys("document"))
+    key = "dr_dentes/document/document/{}".format
+    rows = {key(row["document_id"]): row for row in source_rows(handed, "document")}
+    large = {one for one in standing if int(rows[one]["size_bytes"]) > LARGEST}
+    assert large and standing - large
+    found = handed.odoo.sql("select x_flit_key, type, url, checksum from ir_attachment where x_flit_key is not null")
+    assert {one: (kind, url) for one, kind, url, _ in found if kind != "binary"} == {
+        one: ("url", handed.sandbox.url + rows[one]["url"]) for one in large
+    }
+    assert {one: sha1 for one, kind, _, sha1 in found if kind == "binary"} == {
+        one: rows[one]["sha1"] for one in standing - large
+    }
+    assert sorted(sheet(handed, "findings.xlsx", "links")) == sorted(
+        (rows[one]["file_name"], one, handed.sandbox.url + rows[one]["url"]) for one in large
+    )
+    reports = handed.home / MIGRATION / "reports"
+    assert json.loads((reports / "handover.json").read_text(encoding="utf-8"))["links"] == len(large)
+    assert f"{len(large)} files are larger" in (reports / "completion.html").read_text(encoding="utf-8")
+    document = json.loads((reports / "fidelity.json").read_text(encoding="utf-8"))["routes"]["document"]["datas"]
+    assert document == {"equal": len(standing - large), "equal_by_rule": len(large)}
 
 
 def test_held_rows_are_named_by_their_own_id(handed: PracticeRun) -> None:

@@ -123,10 +123,31 @@ def test_a_file_over_http_tells_its_size_before_it_is_read_and_the_caller_says_h
         assert handle.size == size
         assert handle.sha1 == ""
         handle.close()
-    with wiring.files(migration, most=size - 1) as files, pytest.raises(RowRefused) as caught:
-        files.open(row)
+    (tmp_path / "files").mkdir()
+    small = opened(
+        tmp_path, FLIT_DR_DENTES_URL=source.url, FLIT_DR_DENTES_TOKEN="t", FLIT_DR_DENTES_FILES=str(tmp_path / "files"),
+        FLIT_LARGEST_FILE=str((size - 1) / (1 << 20)),
+    )  # fmt: skip
+    with small.files(migration) as files:
+        with pytest.raises(RowRefused) as caught:
+            files.open(row)
+        assert files.link(row) == f"{source.url}{row['url']}"
     assert caught.value.rule == "file_too_large"
+    assert "FLIT_LARGEST_FILE" in caught.value.remedy
     assert str(row["file_name"]) not in str(caught.value)
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "91", "90.1", "nan", "inf", "0,5", "12 MB", "s3cret"])
+def test_a_largest_file_that_is_none_is_told_at_once(tmp_path: Path, told: str) -> None:
+    """Not when the documents are reached, hours into a load."""
+    with pytest.raises(SettingsError, match="FLIT_LARGEST_FILE is not a number of MiB above 0 and up to 90") as caught:
+        settings(tmp_path, FLIT_LARGEST_FILE=told)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("told", "most"), [("", 90 << 20), (" 90\n", 90 << 20), ("25", 25 << 20), ("0.5", 1 << 19)])
+def test_the_largest_file_is_told_in_mib(tmp_path: Path, told: str, most: int) -> None:
+    assert settings(tmp_path, FLIT_LARGEST_FILE=told).largest_file == most
 
 
 @pytest.mark.parametrize("kind", ["rest", "csv", "xlsx"])

@@ -70,6 +70,20 @@ def test_a_url_of_another_place_is_refused_and_never_asked(server: Server) -> No
     assert not server.asked
 
 
+def test_a_link_is_whole_and_stays_with_the_source(server: Server) -> None:
+    """A path alone would open nothing in the CRM, and another host is nothing of the source's."""
+    files = files_of(server)
+    whole = server.url + "/files/1?key=s3cret"
+    for url in (ROW["url"], whole, "files/1?key=s3cret", f" {whole}#page=2 "):
+        assert files.link({"url": url}) == whole
+    below = UrlFiles(spec_of(), base_url=server.url + "/pms/", token=TOKEN)
+    assert below.link({"url": "files/1"}) == server.url + "/pms/files/1"
+    for nothing in (None, " ", "https://evil.example/x", "//evil.example/x", "file:///etc/passwd", "http://[::1"):
+        assert files.link({"url": nothing}) is None
+    assert files.link({}) is None
+    assert not server.asked
+
+
 @pytest.mark.parametrize("fault", [Answer({}, 503), Answer({}, 429), Answer(hang_up=True)])
 def test_passing_faults_before_the_file_are_tried_again(server: Server, fault: Answer) -> None:
     serves(server, fault, fault)

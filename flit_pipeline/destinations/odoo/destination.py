@@ -242,6 +242,10 @@ class OdooDestination:
         """An attachment of type ``url``."""
         return {**{name: value for name, value in values.items() if name != field}, "type": "url", "url": url}
 
+    def unlinked(self, model: str, field: str) -> dict[str, Any]:
+        """An attachment of type ``url`` shows its URL, whatever bytes it holds."""
+        return {"type": "binary", "url": False} if (model, field) == ("ir.attachment", "datas") else {}
+
     def guessed_with(self, model: str, field: str) -> Sequence[str]:
         """Odoo takes the type of an attachment from its first bytes, and its name is not looked at in an update."""
         return ("mimetype",) if (model, field) == ("ir.attachment", "datas") else ()

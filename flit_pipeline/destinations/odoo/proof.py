@@ -29,11 +29,11 @@ def filed(record: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def same_file(wanted: Any, found: Any) -> str | None:
-    """By SHA-1: the source's own, else that of the bytes as they were read for the load; by the link of its row."""
+    """By SHA-1: the source's own, else that of the bytes as they were read for the load; of a large one by its link."""
     if not isinstance(wanted, dict) or not isinstance(found, dict):
         return None
     if found["link"]:
-        return "link_for_a_large_file" if wanted.get("link") and found["link"] in wanted["$file"].values() else None
+        return "link_for_a_large_file" if found["link"] == wanted.get("link") else None
     own = str(wanted.get("expected") or "").strip().lower()
     if own:
         return "" if own == found["sha1"] else None
