@@ -32,6 +32,22 @@ class Resolver:
     _users: dict[str, int] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _fallback: int | None = None
+    _ready: bool = False
+
+    def ready(self) -> None:
+        """Look for the fallback owners. Raises PreflightFailed for one who is no user of the destination."""
+        owners = self.migration.file.owners
+        if self._ready or owners is None:
+            return
+        self._users |= self.destination.users(sorted(owners.logins)) if owners.logins else {}
+        if unknown := sorted(login for login in owners.logins if _login(login) not in self._users):
+            raise PreflightFailed(
+                "owners were looked up",
+                [f"the fallback owner {login!r} is not a user of the destination" for login in unknown],
+                remedy="create the user, or name another (or none) under owners.fallback and owners.fallbacks",
+            )
+        self._fallback = self._users.get(_login(owners.fallback))
+        self._ready = True
 
     def prepare(self, images: Sequence[Mapping[str, Any]]) -> None:
         """Ask for everything the images point at."""
@@ -58,21 +74,12 @@ class Resolver:
         self._ask_users(emails - self._asked)
 
     def _ask_users(self, emails: set[str]) -> None:
-        owners = self.migration.file.owners
-        if not emails or owners is None:
+        if not emails or self.migration.file.owners is None:
             return
-        first = not self._asked
+        self.ready()
         self._asked |= emails
-        logins = {*owners.fallbacks.values(), *({owners.fallback} - {"none"})} if first else set()
-        self._users |= self.destination.users(sorted(emails - {""} | logins))
-        if unknown := sorted(login for login in logins if _login(login) not in self._users):
-            raise PreflightFailed(
-                "owners were looked up",
-                [f"the fallback owner {login!r} is not a user of the destination" for login in unknown],
-                remedy="create the user, or name another (or none) under owners.fallback in migration.yaml",
-            )
-        if first:
-            self._fallback = self._users.get(_login(owners.fallback))
+        if emails - {""}:
+            self._users |= self.destination.users(sorted(emails - {""}))
 
     def knows(self, route: str, key: str) -> bool:
         """True where a record that the prepared images point at is in the crosswalk."""

@@ -81,7 +81,8 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     ``files``: where the files of the source lie, for a model that takes some. Routes of a model with ``one_stream``
     load together, in the order of their ``order`` columns. In a sample's window only what was chosen is loaded. Raises
     NotApproved before anything is written, whoever called; PreflightFailed where the destination has other apps than it
-    was prepared for. A model all of whose routes depend on an app that is missing gets nothing.
+    was prepared for, or a fallback owner is none of its users. A model all of whose routes depend on an app that is
+    missing gets nothing.
     """
     window = approval.require_load(work, destination)
     apps.require_same(work, destination)
@@ -95,6 +96,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
             f"{model} was about to be loaded and the destination lacks schema", plan.lines, remedy="run `prepare` first"
         )
     resolver = Resolver(work.migration, work.store, destination)
+    resolver.ready()
     results: list[LoadCounts] = []
     adoptions: dict[str, Adoption] = {}
     streams = [routes] if work.migration.models[model].one_stream else [[route] for route in routes]

@@ -33,6 +33,11 @@ class Owners(Strict):
     fallback: str = "none"
     fallbacks: dict[str, Text] = Field(default_factory=dict)
 
+    @property
+    def logins(self) -> set[str]:
+        """Users that records fall back to: they must be there before the first record is written."""
+        return {*self.fallbacks.values(), *({self.fallback} - {"none"})}
+
 
 class Option(Strict):
     """Routes that a practice may choose. ``chosen``: whether it has; an overlay says otherwise.

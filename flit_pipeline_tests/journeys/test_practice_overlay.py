@@ -1,4 +1,7 @@
-"""Twelve columns that the clinic added itself: refused, proposed, confirmed, and read back from the CRM."""
+"""Twelve columns that the clinic added itself: refused, proposed, confirmed, and read back from the CRM.
+
+The overlay also says who gets the records of staff that are no users of the CRM.
+"""
 
 import json
 import shutil
@@ -13,12 +16,15 @@ import yaml
 from flit_pipeline.sandbox.dr_dentes import custom
 from flit_pipeline_tests.expected import ISTANBUL, day
 from flit_pipeline_tests.odoo.standin import StandIn, stand_in
-from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, PracticeRun, hire, source_rows
+from flit_pipeline_tests.practice_run import KEYS, MIGRATION, Ended, Practice, PracticeRun, hire, source_rows
 
 COUNT = 12
 COLUMNS = {f"x_{column.name}": column for column in custom.columns(COUNT)}
 CODE = "x_tercih_edilen_hekim"
 """Numbers that are codes: no cell tells that, so whole numbers are proposed."""
+DESK, HEIR = "desk@clinic.example", "heir@clinic.example"
+"""Users that the overlay names: for records of nobody in particular, and for those of one who left."""
+SILENT = {"no_reset_password": True}
 EMPTY: dict[str, Any] = {"integer": 0, "decimal": 0.0, "boolean": False}
 """What Odoo shows of a number or a yes and no that was never given."""
 
@@ -58,13 +64,21 @@ def overlay(clinic: PracticeRun, refusal: Ended) -> Path:
     return folder
 
 
+def hand_over(clinic: PracticeRun) -> str:
+    """The member of staff without a user who has most patients: theirs go to a user of the overlay's choice."""
+    hired = {login for (login,) in clinic.odoo.sql("select login from res_users")}
+    left = [str(row["provider_id"]) for row in source_rows(clinic, "provider") if row["email"] not in hired]
+    patients = [str(row["provider_id"]) for row in source_rows(clinic, "patient")]
+    return max(left, key=patients.count)
+
+
 def first_reports(clinic: PracticeRun) -> Path:
     """The reports as the first inventory wrote them."""
     return clinic.folder / "first_reports"
 
 
 @pytest.fixture(scope="module")
-def moved(clinic: PracticeRun, overlay: Path) -> PracticeRun:
+def moved(clinic: PracticeRun, overlay: Path, there: StandIn) -> PracticeRun:
     """The practice after a person corrected a type: check, prepare and full with its overlay."""
     corrected = clinic.folder / "corrected"
     shutil.copytree(overlay, corrected)
@@ -73,12 +87,23 @@ def moved(clinic: PracticeRun, overlay: Path) -> PracticeRun:
         assert f"{CODE}: {{type: {wrong}" in text
         (corrected / name).write_text(text.replace(f"{CODE}: {{type: {wrong}", f"{CODE}: {{type: {right}"))
     practice = ("--practice", str(corrected))
+    with (corrected / "migration.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"owners: {{fallback: {DESK}, fallbacks: {{{hand_over(clinic)!r}: {HEIR}}}}}\n")
+    stranger = clinic.flit("check", MIGRATION, "--live", *practice).ends_with(1)
+    for login in (DESK, HEIR):
+        assert f"the fallback {login!r} is not a user of this database" in stranger.err + stranger.out
+        clinic.odoo.call("res.users", "create", vals_list=[{"name": login, "login": login}], context=SILENT)
     clinic.flit("check", MIGRATION, "--live", *practice).ok()
     refused = clinic.flit("run", "prepare", MIGRATION, *practice, "--json").ends_with(1)
     assert "x_tercih_edilen_hekim" in refused.err  # the overlay is part of the map that a person confirms
     clinic.approve(options=practice)
-    for stage in ("prepare", "full"):
-        clinic.flit("run", stage, MIGRATION, *practice, "--json").ok()
+    clinic.flit("run", "prepare", MIGRATION, *practice, "--json").ok()
+    there.sql("update res_users set login = 'gone' where login = %s", [HEIR])
+    gone = clinic.flit("run", "full", MIGRATION, *practice, "--json").ends_with(1)
+    assert f"the fallback owner {HEIR!r} is not a user of the destination" in gone.err
+    assert there.sql("select count(*) from res_partner where x_flit_key is not null") == [(0,)]
+    there.sql("update res_users set login = %s where login = 'gone'", [HEIR])
+    clinic.flit("run", "full", MIGRATION, *practice, "--json").ok()
     return clinic
 
 
@@ -147,6 +172,24 @@ def expected(cell: Any, kind: str) -> Any:
     if kind == "datetime":
         return datetime.fromisoformat(cell).replace(tzinfo=ISTANBUL).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     return cell
+
+
+def test_records_of_staff_without_a_user_go_to_whom_the_overlay_names(moved: PracticeRun, there: StandIn) -> None:
+    users = {str(login).lower(): number for number, login in there.sql("select id, login from res_users")}
+    emails = {str(row["provider_id"]): str(row["email"] or "").lower() for row in source_rows(moved, "provider")}
+    given_up, own = hand_over(moved), set()
+    wanted = {}
+    for row in source_rows(moved, "patient"):
+        staff = str(row["provider_id"])
+        user = users.get(emails.get(staff, ""))
+        own |= {user} - {None}
+        wanted[f"{KEYS['patient'][1]}{row['patient_id']}"] = (
+            user or users[HEIR if staff == given_up else DESK]
+        )  # fmt: skip
+    query = "select x_flit_key, user_id from res_partner where starts_with(x_flit_key, %s)"
+    found = dict(there.sql(query, [KEYS["patient"][1]]))
+    assert found == {key: wanted[key] for key in found}
+    assert set(found.values()) == own | {users[HEIR], users[DESK]} and own
 
 
 def test_the_inventory_is_a_document_of_counts(overlay: Path, clinic: PracticeRun) -> None:

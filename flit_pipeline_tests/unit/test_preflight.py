@@ -3,7 +3,7 @@
 What the shipped facts refuse stands in bad_specs/preflight.yaml.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
@@ -94,8 +94,11 @@ class Server:
 
     oldest = 19
 
-    def __init__(self, models: Mapping[str, Any], version: str = "19.0", closed: set[tuple[str, str]] | None = None):
-        self.models, self._version, self._closed = models, version, closed or set()
+    def __init__(
+        self, models: Mapping[str, Any], version: str = "19.0", closed: set[tuple[str, str]] | None = None,
+        users: Sequence[str] = ("admin", "demo"),
+    ):  # fmt: skip
+        self.models, self._version, self._closed, self._users = models, version, closed or set(), users
         self.asked: list[str] = []
 
     def version(self) -> str:
@@ -103,6 +106,8 @@ class Server:
 
     def read(self, model: str, method: str, **arguments: Any) -> Any:
         self.asked.append(f"{model}.{method}")
+        if model == "res.users":
+            return [{"id": n, "login": login, "email": False} for n, login in enumerate(self._users)]
         if method == "search_read":
             wanted = arguments["domain"][0][2]
             return [{"model": name, "id": n} for n, name in enumerate(self.models) if name in wanted]
@@ -123,6 +128,13 @@ def live_facts() -> dict[str, Any]:
 
 def test_a_good_server() -> None:
     assert asked(Server(live_facts())) == []
+
+
+def test_a_fallback_owner_who_is_no_user_is_told_before_the_first_record() -> None:
+    """The general one is admin, that of one member of staff is demo."""
+    assert asked(Server(live_facts(), users=("Admin", "other"))) == [
+        "owners: the fallback 'demo' is not a user of this database: create the user, or name another (or none)"
+    ]
 
 
 def test_an_older_server_is_refused_before_anything_else() -> None:

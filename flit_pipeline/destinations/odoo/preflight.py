@@ -6,6 +6,7 @@ The same rules serve ``check`` with the field facts that ship with the program a
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.connect import major
 from flit_pipeline.destinations.odoo.fit import Fact, Facts, spec_problems
+from flit_pipeline.destinations.odoo.lookups import users
 from flit_pipeline.destinations.odoo.schema import fields_of, live_models
 from flit_pipeline.errors import AccessRefused, DestinationRefused
 from flit_pipeline.specs.migration import Migration
@@ -30,7 +31,19 @@ def live_problems(client: OdooClient, migration: Migration) -> list[str]:
                 problems.append(f"{model}: the API user may not {operation} records: give it administrator rights")
     if not _may(client, "ir.model.fields", "create"):
         problems.append("ir.model.fields: the API user may not create fields: give it administrator rights")
+    problems += _strangers(client, migration)
     return problems + list(spec_problems(migration, facts, _around(client, migration)))
+
+
+def _strangers(client: OdooClient, migration: Migration) -> list[str]:
+    """Fallback owners that are nobody here."""
+    logins = sorted(migration.file.owners.logins) if migration.file.owners else []
+    found = users(client, logins) if logins else {}
+    return [
+        f"owners: the fallback {login!r} is not a user of this database: create the user, or name another (or none)"
+        for login in logins
+        if login.strip().lower() not in found
+    ]
 
 
 def _around(client: OdooClient, migration: Migration) -> Facts:
