@@ -1,12 +1,102 @@
 """What the loader is told of records that stand in the CRM already: on the real server and on the stand-in alike."""
 
+import shutil
+from typing import Any
+
 import pytest
 
 from flit_pipeline.destinations.odoo import candidates
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
+from flit_pipeline.destinations.odoo.names import KEY
+from flit_pipeline.loading.adoption import GONE, TAKEN, Adopting, Adoption, adoptions
+from flit_pipeline.loading.sender import Item
+from flit_pipeline.results import Command
+from flit_pipeline.specs.migration import load
+from flit_pipeline_tests.contract.conftest import LEDGER, MIGRATION, SPECS, Sending
 
 ON_BOTH = True
+ROUTE = """\
+model: {model}
+routes:
+  {route}:
+    rows: location
+    key: {{from: name, via: fold}}
+    collapse: true
+    order: [location_id]
+    match: {{by: {{name: fold}}, policy: fill_empty}}
+    fields: {{name: {{from: name, via: plain, pick: first}}}}
+"""
+SALES = {
+    "utm.source": ["name"],
+    "crm.stage": ["name", "sequence", "fold", "requirements", "team_ids"],
+    "crm.team": ["name", "active", "sequence", "user_id", "use_opportunities"],
+}
+"""What leads come from, stand at and belong to -> fields by which a record is seen to be as it was."""
+FILLED: dict[str, dict[str, Any]] = {"crm.stage": {"requirements": "a price was told"}}
+"""Beside the name, which stays the CRM's own: what fill_empty writes."""
+
+
+@pytest.fixture(scope="module")
+def sales(client: OdooClient, tmp_path_factory: pytest.TempPathFactory) -> OdooDestination:
+    """A destination of a spec with routes into these models."""
+    specs = tmp_path_factory.mktemp("sales") / "specs"
+    shutil.copytree(SPECS, specs)
+    for model in SALES:
+        text = ROUTE.format(model=model, route=model.replace(".", "_"))
+        (specs / MIGRATION / f"{model}.yaml").write_text(text, encoding="utf-8")
+    migration = load(specs, MIGRATION).for_destination(())
+    there = OdooDestination(client, migration, LEDGER)
+    assert there.preflight(migration) == []
+    there.apply(migration, there.plan(migration), lambda _pairs, _state: None)
+    return there
+
+
+@pytest.mark.parametrize("model", SALES)
+def test_sources_stages_and_teams_are_adopted_and_given_back(
+    client: OdooClient, sales: OdooDestination, model: str
+) -> None:
+    """One is adopted beside one that is created, in one call; what it held stays and is kept for the way back."""
+    fields, more = SALES[model], FILLED.get(model, {})
+
+    def stands(*ids: int) -> list[dict[str, Any]]:
+        return list(client.read(model, "read", ids=list(ids), fields=[*fields, KEY, "write_date"], load=None))
+
+    def offered() -> dict[int, Any]:
+        return {one.dest_id: one for page in sales.candidates(model, ["name"], "own/") for one in page}
+
+    def asked(name: str, dest_id: int) -> Item | str:
+        values = {"name": sales.wire(model, "name", name.upper()), **more}
+        wanted = Adopting("sales", f"own/sales/{name}", name, values, "digest", f"own/sales/{name}")
+        [(_, answer)] = adoptions(sales, model, lambda _: Adoption("fill_empty", {name: dest_id}), [wanted])
+        return answer
+
+    names = [f"{what} of {model}" for what in ("Mine", "Other", "Leaving")]
+    mine, other, leaving = client.write(model, "create", vals_list=[{"name": name} for name in names])
+    before, found = stands(mine, other), offered()
+    assert [(found[one].values, found[one].key, found[one].archived) for one in (mine, other)] == [
+        ({"name": names[0]}, "", False), ({"name": names[1]}, "", False),
+    ]  # fmt: skip
+    item = asked(names[0], mine)
+    assert isinstance(item, Item)
+    assert (item.intent.op, item.intent.dest_id, item.intent.kept) == ("adopt", mine, ("name",))
+    assert item.intent.before == dict.fromkeys((*more, KEY), False)
+    fresh = Command(f"own/sales/new {model}", {"name": f"New of {model}"})
+    batch = [item.command, fresh]
+    written = {batch[one.ord].key: one.dest_id for one in Sending(sales).send(batch, model)}
+    assert written[item.command.key] == mine and written[fresh.key] not in (mine, other, leaving)
+    now = stands(mine, other)
+    assert now[0] == {**before[0], **more, KEY: item.command.key, "write_date": now[0]["write_date"]}
+    assert now[1] == before[1]
+    assert {mine, other, *written.values()} & offered().keys() == {other}
+    assert sales.by_key(model, list(written)) == written
+    assert asked(names[0], mine) == TAKEN
+    client.write(model, "unlink", ids=[leaving])
+    assert asked(names[2], leaving) == GONE
+    Sending(sales).send([Command(item.command.key, item.intent.before or {}, mine)], model)
+    [back] = stands(mine)
+    assert back == {**before[0], "write_date": back["write_date"]}
+    assert mine in offered()
 
 
 def test_all_records_but_ours_come_in_pages_archived_ones_included(
