@@ -1,5 +1,6 @@
 """A migration as a whole: what loading gives, the order of routes and models, the dry run, the time it takes."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def base() -> Migration:
 def test_every_shipped_migration_loads() -> None:
     assert names(SHIPPED) == ["dr_dentes_to_odoo"]
     assert [load(SHIPPED, name).name for name in names(SHIPPED)] == names(SHIPPED)
+
+
+@pytest.mark.parametrize("name", names(SHIPPED))
+def test_no_two_created_fields_of_a_model_have_the_same_label(name: str) -> None:
+    """Lists, filters and exports show labels alone: nobody could tell them apart."""
+    models = load(SHIPPED, name).models.items()
+    labels = {model: Counter(new.label for new in file.creates.values()) for model, file in models}
+    assert [(model, one) for model, counts in labels.items() for one, count in counts.items() if count > 1] == []
 
 
 def test_a_problem_of_a_model_file_is_placed() -> None:
