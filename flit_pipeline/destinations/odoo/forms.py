@@ -1,7 +1,7 @@
 """Where people find what we made: a page on the form of each model, and external ids under a module name of our own.
 
 A field made over the API stands on no form and has no external id. No module of that name is installed: a button
-"uninstall" that drops every field with its data would be the price of it (docs/odoo.md).
+"uninstall" that drops every field with its data would be the price of it (docs/decisions/0021-application-context.md).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -21,7 +21,8 @@ MODULE = "flit_pipeline"
 VIEW = "ir.ui.view"
 NAMES = "ir.model.data"
 FORMS = {"res.partner": "base.view_partner_form", "calendar.event": "calendar.view_calendar_event_form"}
-"""Forms with a notebook that takes a page; other models show their fields through what they belong to."""
+"""Forms with a notebook that people open. Created fields of notes, to-dos and files stand on none: the chatter draws
+those itself, and the forms of notes and files open in developer mode alone (docs/odoo.md)."""
 
 Pairs = Collection[tuple[str, str]]
 """(model, field) as in SchemaNote; ('ir.ui.view', its name) for a page."""
