@@ -46,6 +46,7 @@ class Story:
     before: Everything
     restored: dict[str, Change] = field(default_factory=dict)
     first: dict[str, Any] = field(default_factory=dict)
+    filed: dict[str, int] = field(default_factory=dict)
     work: in_use.Work = field(default_factory=in_use.Work)
     listed: list[dict[tuple[str, str], int]] = field(default_factory=list)
     dry: dict[str, Any] = field(default_factory=dict)
@@ -67,8 +68,9 @@ class Story:
 @pytest.fixture(scope="module")
 def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with PracticeRun(
-        tmp_path_factory.mktemp("rollback"), odoo, Practice(patients=PATIENTS, seed=9), approved=False
-    ) as run:
+        tmp_path_factory.mktemp("rollback"), odoo, Practice(patients=PATIENTS, seed=9), approved=False,
+        extra={"FLIT_LARGEST_FILE": "0.004"},
+    ) as run:  # fmt: skip
         foreign = in_use.populate(run)
         run.approve()
         yield told(Story(run, foreign, Everything.of(odoo)))
@@ -78,6 +80,8 @@ def told(story: Story) -> Story:
     """The whole story."""
     run, odoo = story.run, story.run.odoo
     load(run)
+    kinds = "select type, count(*) from ir_attachment where x_flit_key is not null group by type"
+    story.filed = {str(kind): int(count) for kind, count in odoo.sql(kinds)}
     story.first = story.roll_back()
     story.restored = story.before.changes(Everything.of(odoo))
 
@@ -143,7 +147,11 @@ def load(run: PracticeRun) -> None:
 
 
 def test_without_an_edit_the_database_is_as_it_was_before(story: Story) -> None:
-    """Every row of every table: schema gone, records gone, followers, names, links, parameters gone."""
+    """Every row of every table: schema gone, records gone, followers, names, links, parameters gone.
+
+    Among the records are files, and links in the place of large ones.
+    """
+    assert set(story.filed) == {"binary", "url"}
     assert sum(len(ids) for ids in story.foreign.values()) == 500
     assert story.restored == {}
     assert story.first["holds"] and story.first["left"] == {} and story.first["kept"] == {}
