@@ -14,7 +14,7 @@ from flit_pipeline.results import Inventory
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.workspace import Workspace
 
-SUPPORTED, REBUILD = "fully supported", "None — rebuild required"
+ONE_TO_ONE, NO_ROUTE, REBUILD = "maps 1:1", "no route", "None — rebuild required"
 
 
 def profile(work: Workspace) -> Inventory:
@@ -34,16 +34,16 @@ def profile(work: Workspace) -> Inventory:
         }
     held = refused.by_rule(work.store)
     rows = seed_rows(work.migration)
-    supported = sum(state == SUPPORTED for state in rows.values())
+    mapped = sum(state == ONE_TO_ONE for state in rows.values())
     exports = sum(thing["access"] == "export" for thing in objects.values())
     records = sum(int(thing["rows"]) for thing in objects.values())
     report = {
         "migration": work.migration.name, "title": work.migration.file.title, "as_of": window.as_of,
         "records": records, "objects": objects, "not_read": work.migration.file.ignored_objects, "held": held,
         "findings": refused.findings_by_rule(work.store), "quality": quality(work),
-        "gotchas": [asdict(one) for one in gotchas(_seen(work, objects))], "seed_rows": rows,
+        "gotchas": [asdict(one) for one in gotchas(_seen(work, objects))], "seed_rows": rows, "mapped_1_1": mapped,
         "options": options(work.migration, {name: int(thing["rows"]) for name, thing in objects.items()}),
-        "grade": asdict(grade(supported, len(rows), sum(map(len, unknown.values())), exports, records)),
+        "grade": asdict(grade(mapped, len(rows), sum(map(len, unknown.values())), exports, records)),
     }  # fmt: skip
     if window.kind == "inventory":
         windows.close_window(work.store, window.id)
@@ -65,12 +65,13 @@ def options(migration: Migration, rows: dict[str, int]) -> list[dict[str, Any]]:
 
 def seed_rows(migration: Migration) -> dict[str, str]:
     """Row of the seed's object table -> whether it moves. Owners are matched, what is ignored has no route."""
-    seeds = {
-        route.seed: SUPPORTED for model in migration.models.values() for route in model.routes.values() if route.seed
-    }
-    owner = migration.file.owners.object if migration.file.owners else None
-    more = {name: SUPPORTED if name == owner else "no route" for name in migration.file.ignored_objects}
-    return {**seeds, **more, **dict.fromkeys(migration.file.rebuild.values(), REBUILD)}
+    file, routes = migration.file, (route for model in migration.models.values() for route in model.routes.values())
+    found = {route.seed: ONE_TO_ONE for route in routes if route.seed}
+    owner = file.owners.object if file.owners else None
+    if file.owners:
+        found[file.owners.seed or file.owners.object] = ONE_TO_ONE
+    found |= {name: NO_ROUTE for name in file.ignored_objects if name != owner}
+    return {**found, **dict.fromkeys(file.rebuild.values(), REBUILD)}
 
 
 def _seen(work: Workspace, objects: dict[str, dict[str, Any]]) -> Seen:

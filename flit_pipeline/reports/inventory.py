@@ -18,7 +18,6 @@ def write_inventory(folder: Path, stock: Inventory) -> Path:
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     grade, rows = report["grade"], report["seed_rows"]
-    supported = sum(state == "fully supported" for state in rows.values())
     yield from (f"# Inventory: {report['title']}", "", f"Read at {report['as_of']}; {report['records']:,} records.", "")
     yield f"Complexity: **{grade['grade']} {grade['name']}**; time: **{grade['estimate']}**."
     yield "Points: " + ", ".join(f"{name} {points}" for name, points in grade["points"].items()) + "."
@@ -33,7 +32,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         filled = sum(counts["filled"] > 0 for counts in thing["columns"].values())
         empty = len(thing["columns"]) - filled
         yield f"| {name} | {thing['access']} | {thing['rows']:,} | {filled} | {empty} | {len(thing['unknown'])} |"
-    yield from ("", f"{supported} of {len(rows)} rows of the object table are fully supported.", "")
+    yield from ("", f"{report['mapped_1_1']} of {len(rows)} objects map 1:1.", "")
     yield from (f"- {name}: {state}" for name, state in rows.items())
     yield from _unknown(report["objects"])
     yield from _options(report["options"])

@@ -25,13 +25,14 @@ class Owners(Strict):
 
     ``object``: source object that holds staff; ``email``: its column. ``fallback``: login of an existing user, or
     ``none`` for records without owner (reported either way). ``fallbacks``: key of a member of staff -> login of the
-    user who gets the records of this one.
+    user who gets the records of this one. ``seed``: row of the seed's object table that the staff stand in.
     """
 
     object: str
     email: str
     fallback: str = "none"
     fallbacks: dict[str, Text] = Field(default_factory=dict)
+    seed: Text | None = None
 
     @property
     def logins(self) -> set[str]:
