@@ -35,6 +35,7 @@ def profile(work: Workspace) -> Inventory:
     held = refused.by_rule(work.store)
     rows = seed_rows(work.migration)
     mapped = sum(state == ONE_TO_ONE for state in rows.values())
+    documented = work.migration.source.api_reference is not None
     exports = sum(thing["access"] == "export" for thing in objects.values())
     records = sum(int(thing["rows"]) for thing in objects.values())
     report = {
@@ -43,7 +44,7 @@ def profile(work: Workspace) -> Inventory:
         "findings": refused.findings_by_rule(work.store), "quality": quality(work),
         "gotchas": [asdict(one) for one in gotchas(_seen(work, objects))], "seed_rows": rows, "mapped_1_1": mapped,
         "options": options(work.migration, {name: int(thing["rows"]) for name, thing in objects.items()}),
-        "grade": asdict(grade(mapped, len(rows), sum(map(len, unknown.values())), exports, records)),
+        "grade": asdict(grade(mapped, len(rows), sum(map(len, unknown.values())), exports, records, documented)),
     }  # fmt: skip
     if window.kind == "inventory":
         windows.close_window(work.store, window.id)

@@ -20,7 +20,8 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     grade, rows = report["grade"], report["seed_rows"]
     yield from (f"# Inventory: {report['title']}", "", f"Read at {report['as_of']}; {report['records']:,} records.", "")
     yield f"Complexity: **{grade['grade']} {grade['name']}**; time: **{grade['estimate']}**."
-    yield "Points: " + ", ".join(f"{name} {points}" for name, points in grade["points"].items()) + "."
+    points = ", ".join(f"{name} {points}" for name, points in grade["points"].items())
+    yield f"Points: {points}. Timeline complexity has none: the time is the result of these and of the records."
     yield from (
         "",
         "## Objects",

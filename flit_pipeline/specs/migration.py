@@ -32,7 +32,7 @@ from flit_pipeline.specs.yaml_text import Document, read_yaml
 MIGRATION_FILE = "migration.yaml"
 NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
-ACCESS: Any = dict.fromkeys(("clock", "auth", "auth_header", "token_path", "token_scope"), True) | {
+ACCESS: Any = dict.fromkeys(("clock", "auth", "auth_header", "token_path", "token_scope", "api_reference"), True) | {
     "objects": {"__all__": {"rest", "csv", "delta"}}
 }
 """Keys of a source spec that say how it is reached: URLs, page sizes, file patterns, ways to sign in."""

@@ -159,7 +159,8 @@ class SourceSpec(Strict):
 
     ``auth``: how requests prove who asks. ``bearer`` and ``api_key`` (its header is ``auth_header``) send
     ``FLIT_<SYSTEM>_TOKEN``; ``basic`` sends ``_USER`` and ``_PASSWORD``; ``oauth2`` (client credentials) gets a token
-    for them from ``token_path``, with ``token_scope`` where the source wants one.
+    for them from ``token_path``, with ``token_scope`` where the source wants one. ``api_reference``: where its maker
+    documents the API for everybody; not given where nobody does.
     """
 
     system: Name
@@ -170,6 +171,7 @@ class SourceSpec(Strict):
     auth_header: Annotated[str, AfterValidator(_is_header)] | None = None
     token_path: Text | None = None
     token_scope: Text | None = None
+    api_reference: Text | None = None
     objects: dict[Name, SourceObject]
 
     @model_validator(mode="after")

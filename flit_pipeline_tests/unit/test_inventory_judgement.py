@@ -1,12 +1,28 @@
 """What an inventory says of the known traps, the grade and the days: one planted positive and negative each."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from flit_pipeline.ledger import windows
+from flit_pipeline.ledger.store import Store
+from flit_pipeline.pipeline.extract import state_schema
 from flit_pipeline.pipeline.gotchas import ABSENT, ASK, FOUND, Seen, gotchas
 from flit_pipeline.pipeline.grading import INDIVIDUALLY, grade
+from flit_pipeline.pipeline.profile import profile
+from flit_pipeline.reports.inventory import write_inventory
+from flit_pipeline.results import Inventory
+from flit_pipeline.specs.migration import load
+from flit_pipeline.staging import Staging
+from flit_pipeline.workspace import Workspace
+from flit_pipeline_tests.unit.conftest import VAULT
+from flit_pipeline_tests.unit.mapped import base
 
 COMPLIANCE, NO_API, ANALYSIS, VOICE = range(4)
 CONTEXT = 7
+SPECS = Path(__file__).parents[2] / "mapping_specs"
 DETECTABLE = {
     "compliance": (COMPLIANCE, Seen(names=["e-Nabız No"]), Seen(names=["Nabız", "fatura_no"])),
     "no API": (NO_API, Seen(access={"patient": "export"}), Seen(access={"patient": "api"})),
@@ -47,3 +63,48 @@ def test_grade_and_days_follow_the_stated_rule(
 ) -> None:
     found = grade(*counts)
     assert (found.grade, found.estimate) == (letter, estimate)
+
+
+EASY: dict[str, Any] = {"mapped": 9, "rows": 10, "unknown": 0, "exports": 0, "records": 30_000, "documented": True}
+EDGES: dict[str, tuple[str, dict[int, int]]] = {
+    "object compatibility": ("mapped", {8: 0, 7: 1, 5: 1, 4: 2}),
+    "field mapping clarity": ("unknown", {0: 0, 1: 1, 20: 1, 21: 2}),
+    "API constraints": ("exports", {0: 0, 1: 2}),
+    "data volume": ("records", {100_000: 0, 100_001: 1, 2_000_000: 1, 2_000_001: 2}),
+}
+
+
+@pytest.mark.parametrize("factor", EDGES)
+def test_each_factor_changes_its_points_at_the_stated_edge_and_no_other_factor_does(factor: str) -> None:
+    name, points = EDGES[factor]
+    found = {value: grade(**{**EASY, name: value}).points for value in points}
+    assert {value: one[factor] for value, one in found.items()} == points
+    assert {one[other] for one in found.values() for other in EDGES if other != factor} == {0}
+
+
+def test_the_easiest_migration_is_simple_and_an_undocumented_api_alone_makes_it_a_standard_one() -> None:
+    """Dr.DENTES documents its API for nobody: its migrations are no simpler than the seed's B."""
+    simple = grade(**EASY)
+    assert (simple.grade, simple.name, simple.estimate) == ("A", "Simple", "2–4 business days")
+    assert set(simple.points) == set(EDGES), "the time is the result, not a factor"
+    plain = grade(**{**EASY, "documented": False})
+    assert (plain.grade, plain.points["API constraints"]) == ("B", 1)
+    assert load(SPECS, "dr_dentes_to_odoo").source.api_reference is None
+
+
+@pytest.mark.parametrize(("documented", "points"), [(None, 1), ("https://clinic.example/api", 0)])
+def test_the_source_spec_says_whether_its_api_is_documented(
+    documented: str | None, points: int, tmp_path: Path
+) -> None:
+    source = base().source.model_copy(update={"api_reference": documented})
+    store = Store(f"sqlite:///{tmp_path / 'ledger.sqlite'}", VAULT, "flit_test")
+    work = Workspace(replace(base(), source=source), store, Staging(tmp_path / "staging", VAULT))
+    for name, thing in source.objects.items():
+        work.staging.write(state_schema(thing).empty_table(), "state", name)
+    windows.open_window(store, "inventory", "2026-11-01T05:00:00Z", "ab" * 32)
+    report = profile(work).report
+    work.close()
+    assert report["grade"]["points"]["API constraints"] == points
+    write_inventory(tmp_path, Inventory(report, {}))
+    text = (tmp_path / "inventory.md").read_text(encoding="utf-8")
+    assert f"API constraints {points}" in text and "the time is the result" in text

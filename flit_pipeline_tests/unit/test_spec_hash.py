@@ -182,7 +182,7 @@ def other(value: Any, name: str) -> Any:
 def means_nothing(part: str, path: tuple[Any, ...]) -> bool:
     """How and when the source is read, the size of a batch, how many are under way, and what is tried first."""
     if part == "source":
-        ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope")
+        ways_in = ("clock", "auth", "auth_header", "token_path", "token_scope", "api_reference")
         return path[0] in ways_in or (path[0] == "objects" and path[2] in ("rest", "csv", "delta"))
     return part == "file" and path[0] in ("batch_size", "lanes", "pickup", "sample")
 
