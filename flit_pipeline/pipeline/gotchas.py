@@ -66,11 +66,13 @@ def gotchas(seen: Seen) -> list[Gotcha]:
         ),
         _asked(
             "Custom module view inheritance breaks between Odoo major versions",
-            "which custom modules are installed? The migration itself adds fields and no views",
+            "which custom modules are installed? The migration itself adds views: an inherited page on the forms of "
+            "contacts and events, and list, form and search of a model that an option makes",
         ),
         _seen(
             "Odoo", "Custom fields risk losing their application context on Community", seen.new_fields,
-            "keep a list of the x_ fields (`check --live` prints them) before any change of edition",
+            "keep a list of the x_ fields before any change of edition: the sheet created of mapping.xlsx "
+            "(`run handover`)",
         ),
         _asked("API access for Community is gated behind the Custom Plan", "does the plan include the external API?"),
     ]  # fmt: skip

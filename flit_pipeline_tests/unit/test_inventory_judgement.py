@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
+from flit_pipeline.destinations.odoo.forms import pages
 from flit_pipeline.ledger import windows
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.pipeline.extract import state_schema
 from flit_pipeline.pipeline.gotchas import ABSENT, ASK, FOUND, Seen, gotchas
 from flit_pipeline.pipeline.grading import INDIVIDUALLY, grade
-from flit_pipeline.pipeline.profile import profile
+from flit_pipeline.pipeline.profile import options, profile
 from flit_pipeline.reports.inventory import write_inventory
+from flit_pipeline.reports.mapping_book import write_mapping
 from flit_pipeline.results import Inventory
 from flit_pipeline.specs.migration import load
 from flit_pipeline.staging import Staging
@@ -21,7 +24,7 @@ from flit_pipeline_tests.unit.conftest import VAULT
 from flit_pipeline_tests.unit.mapped import base
 
 COMPLIANCE, NO_API, ANALYSIS, VOICE = range(4)
-CONTEXT = 7
+VIEWS, CONTEXT = 6, 7
 SPECS = Path(__file__).parents[2] / "mapping_specs"
 DETECTABLE = {
     "compliance": (COMPLIANCE, Seen(names=["e-Nabız No"]), Seen(names=["Nabız", "fatura_no"])),
@@ -108,3 +111,22 @@ def test_the_source_spec_says_whether_its_api_is_documented(
     write_inventory(tmp_path, Inventory(report, {}))
     text = (tmp_path / "inventory.md").read_text(encoding="utf-8")
     assert f"API constraints {points}" in text and "the time is the result" in text
+
+
+@pytest.mark.parametrize(("rows", "recommended"), [(50_000, False), (50_001, True)])
+def test_treatments_as_records_are_recommended_above_the_stated_number(rows: int, recommended: bool) -> None:
+    [found] = options(load(SPECS, "dr_dentes_to_odoo"), {"treatment": rows, "patient": 10**6})
+    assert (found["name"], found["recommended"], found["chosen"]) == ("treatment_model", recommended, False)
+    assert (found["rows"], found["recommended_above"]) == ({"treatment": rows}, {"treatment": 50_000})
+
+
+def test_what_the_practice_is_told_of_views_and_fields_is_so(tmp_path: Path) -> None:
+    """The migration makes inherited views, and the workbook lists every field it creates, before and after prepare."""
+    migration = load(SPECS, "dr_dentes_to_odoo")
+    asked = [one.ask for one in gotchas(Seen(new_fields=1))]
+    assert {page.model for page in pages(migration)} == {"res.partner", "calendar.event"}
+    assert "no views" not in asked[VIEWS] and "page on the forms of contacts and events" in asked[VIEWS]
+    assert "sheet created of mapping.xlsx" in asked[CONTEXT]
+    book = load_workbook(write_mapping(migration, tmp_path / "mapping.xlsx"), read_only=True)
+    listed = {row[:2] for row in book["created"].iter_rows(2, values_only=True)}
+    assert listed == {(model, name) for model, file in migration.models.items() for name in file.creates}
