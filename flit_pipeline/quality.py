@@ -5,16 +5,23 @@ Counts only. Severity: ``error`` for rows that a full run would hold, ``warning`
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from flit_pipeline.ledger import refused
 from flit_pipeline.mapping.engine import Engine
 from flit_pipeline.specs.quality_spec import MISSING, SAME_PERSON, SEVERITIES
+from flit_pipeline.specs.references import references
 from flit_pipeline.workspace import Workspace
 
 Finding = dict[str, Any]
 """object, column, rule, severity, rows; ``of``: rows of the object."""
+
+Wanted = Callable[[str, str], bool]
+"""Whether a finding of this rule and severity is asked for: a gate asks for few, at every load of a model."""
 
 PERSON = ("name_folded", "birth_date")
 """Columns of an object that holds persons."""
@@ -26,13 +33,15 @@ REMEDIES = {
     "error": "correct the rows that `status` lists in the source",
 }
 LOOK = "look at findings.xlsx of `report --out`, and correct them in the source"
+NOT_THERE = "_not_there"
+CUT = "an export that was cut lacks rows that others name: read the source whole, or correct those rows in it"
 
 
-def quality(work: Workspace) -> list[Finding]:
-    """All findings with a count above 0, errors first, of the rows that were read last. [] before any were."""
-    found = [*_held(work), *_noticed(work), *_persons(work), *_staff(work), *_orphans(work)]
-    sizes = {name: work.staging.count("state", name) for name in work.migration.objects}
-    told = [{**one, "of": sizes.get(one["object"], 0)} for one in found if one["rows"]]
+def quality(work: Workspace, wanted: Wanted = lambda rule, severity: True) -> list[Finding]:
+    """Findings with a count above 0, errors first, of the rows that were read last. [] before any were."""
+    found = [*_held(work), *_noticed(work), *_persons(work, wanted), *_staff(work, wanted), *_orphans(work, wanted)]
+    sizes = {name: work.staging.count("state", name) for name in {one["object"] for one in found if one["rows"]}}
+    told = [{**one, "of": sizes[one["object"]]} for one in found if one["rows"]]
     return sorted(told, key=lambda one: (SEVERITIES.index(one["severity"]), one["object"], one["rule"], one["column"]))
 
 
@@ -44,23 +53,25 @@ def closed_gates(work: Workspace, accepted: Mapping[str, int] | None = None) -> 
     asked = work.migration.file.quality
     if asked is None or not asked.gate:
         return [], {}
-    found = quality(work)
-    whole = sum(work.staging.count("state", name) for name in work.migration.objects)
-    totals = {name: sum(one["rows"] for one in found if one["severity"] == name) for name in SEVERITIES}
-    counted = [(severity, severity, totals[severity], whole) for severity in SEVERITIES]
-    rows_of: dict[tuple[str, str], int] = {}
+    gate = asked.gate
+    found = quality(work, lambda rule, severity: rule in gate or severity in gate)
+    some = gate.keys() & {one["severity"] for one in found}
+    whole = sum(work.staging.count("state", name) for name in work.migration.objects) if some else 0
+    counted: dict[tuple[str, str], tuple[int, int]] = {}
     for one in found:
-        rows_of[one["object"], one["rule"]] = rows_of.get((one["object"], one["rule"]), 0) + one["rows"]
-    counted += [(rule, f"{name} {rule}", n, work.staging.count("state", name)) for (name, rule), n in rows_of.items()]
+        for rule, label, of in (
+            (one["severity"], one["severity"], whole),
+            (one["rule"], f"{one['object']} {one['rule']}", one["of"]),
+        ):
+            counted[rule, label] = (counted.get((rule, label), (0, 0))[0] + one["rows"], of)
     lines, closed = [], {}
-    for rule, label, rows, of in counted:
-        gate = asked.gate.get(rule)
-        if gate is None or gate.allows(rows, of):
+    for (rule, label), (rows, of) in counted.items():
+        if rule not in gate or gate[rule].allows(rows, of):
             continue
         closed[label] = rows
         if rows > (accepted or {}).get(label, 0):
-            remedy = REMEDIES.get(rule, LOOK)
-            lines.append(f"quality: {label}: {rows} of {of} rows, at most {gate.most} may; {remedy}")
+            remedy = CUT if rule.endswith(NOT_THERE) else REMEDIES.get(rule, LOOK)
+            lines.append(f"quality: {label}: {rows} of {of} rows, at most {gate[rule].most} may; {remedy}")
     return lines, closed
 
 
@@ -92,29 +103,33 @@ def _noticed(work: Workspace) -> Iterator[Finding]:
         yield _finding(one["object"], one["column"], one["rule"], severity, int(one["rows"]))
 
 
-def _persons(work: Workspace) -> Iterator[Finding]:
-    for name in work.migration.objects:
+def _persons(work: Workspace, wanted: Wanted) -> Iterator[Finding]:
+    missing = [column for column in MISSING if wanted(f"missing_{column}", "info")]
+    twice = wanted(SAME_PERSON, "warning")
+    for name in work.migration.objects if missing or twice else ():
         columns = work.migration.source.objects[name].columns
         if not set(PERSON) <= set(columns) or not work.staging.exists("valid", name):
             continue
-        wanted = [column for column in (*PERSON, *MISSING) if column in columns]
-        with Engine({"rows_of": work.staging.read("valid", name, columns=list(dict.fromkeys(wanted)))}) as engine:
-            for column in MISSING:
+        used = [column for column in (*PERSON, *MISSING) if column in columns]
+        with Engine({"rows_of": work.staging.read("valid", name, columns=list(dict.fromkeys(used)))}) as engine:
+            for column in missing:
                 if column in columns:
                     count = engine.scalar(f'select count(*) from rows_of where "{column}" is null', what="quality")
                     yield _finding(name, column, f"missing_{column}", "info", int(count))
-            twice = (
+            if not twice:
+                continue
+            query = (
                 "select coalesce(sum(n), 0) from (select count(*) as n from rows_of where name_folded is not null "
                 "and birth_date is not null group by name_folded, birth_date having count(*) > 1)"
             )
-            count = engine.scalar(twice, what="quality")
+            count = engine.scalar(query, what="quality")
             yield _finding(name, "name_folded, birth_date", SAME_PERSON, "warning", int(count))
 
 
-def _staff(work: Workspace) -> Iterator[Finding]:
+def _staff(work: Workspace, wanted: Wanted) -> Iterator[Finding]:
     """Members of staff without an e-mail: none of their records finds its owner by it."""
     owners = work.migration.file.owners
-    if owners is None or not work.staging.exists("valid", owners.object):
+    if owners is None or not wanted("missing_email", "warning") or not work.staging.exists("valid", owners.object):
         return
     with Engine({"rows_of": work.staging.read("valid", owners.object, columns=[owners.email])}) as engine:
         query = f"select count(*) from rows_of where coalesce(trim(\"{owners.email}\"), '') = ''"
@@ -122,21 +137,16 @@ def _staff(work: Workspace) -> Iterator[Finding]:
     yield _finding(owners.object, owners.email, "missing_email", "warning", rows)
 
 
-def _orphans(work: Workspace) -> Iterator[Finding]:
+def _orphans(work: Workspace, wanted: Wanted) -> Iterator[Finding]:
     """Rows that name a parent which is not there. A missing patient holds the row; others leave a link empty."""
-    objects = {name: work.migration.source.objects[name] for name in work.migration.objects}
-    parents = {thing.key: name for name, thing in objects.items() if work.staging.exists("state", name)}
-    for name, thing in objects.items():
-        for column in thing.fields:
-            parent = parents.get(column)
-            if parent in (None, name) or not work.staging.exists("valid", name):
-                continue
-            tables = {
-                "child": work.staging.read("valid", name, columns=[column]),
-                "parent": work.staging.read("state", str(parent), columns=["_id"]),
-            }
-            query = f'select count(*) from child anti join parent on "{column}" = _id where "{column}" is not null'
-            with Engine(tables) as engine:
-                count = int(engine.scalar(query, what="quality"))
-            severity = "error" if parent == MAIN else "warning"
-            yield _finding(name, column, f"{parent}_not_there", severity, count)
+    ids: dict[str, pa.Array] = {}
+    for (name, column), parent in references(work.migration).items():
+        rule, severity = f"{parent}{NOT_THERE}", "error" if parent == MAIN else "warning"
+        there = work.staging.exists("valid", name) and work.staging.exists("state", parent)
+        if not there or not wanted(rule, severity):
+            continue
+        if parent not in ids:
+            ids[parent] = work.staging.read("state", parent, columns=["_id"]).column(0).combine_chunks()
+        named = pc.drop_null(work.staging.read("valid", name, columns=[column]).column(0).cast(pa.string()))
+        known = pc.is_in(named, value_set=ids[parent])
+        yield _finding(name, column, rule, severity, len(named) - (pc.sum(known).as_py() or 0))

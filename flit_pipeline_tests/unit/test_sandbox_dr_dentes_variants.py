@@ -109,7 +109,7 @@ def test_custom_columns_are_typed_turkish_and_change_nothing_else() -> None:
 def test_more_columns_than_invented_ones_are_numbered() -> None:
     many = columns(30)
     assert len({column.name for column in many}) == len({column.header for column in many}) == 30
-    assert (many[12].name, many[12].header) == ("tercih_edilen_hekim_2", "Tercih Edilen Hekim 2")
+    assert (many[14].name, many[14].header) == ("tercih_edilen_hekim_2", "Tercih Edilen Hekim 2")
 
 
 def test_custom_columns_are_served_and_can_be_edited() -> None:

@@ -49,7 +49,7 @@ def _day(world: World, rng: Random, first: int, last: int) -> str:
 
 
 _Make = Callable[[World, int, Random], Cell]
-_COLUMNS: tuple[tuple[Column, _Make], ...] = (
+_COLUMNS: tuple[tuple[Column, _Make], ...] = (  # the last two are what an inventory must notice: see gotchas.py
     (
         Column("tercih_edilen_hekim", "Tercih Edilen Hekim", "text"),
         lambda world, index, rng: key("provider", rng.randrange(world.providers)),
@@ -84,5 +84,13 @@ _COLUMNS: tuple[tuple[Column, _Make], ...] = (
         lambda world, index, rng: (
             f"{rng.choice(('Sabah aranmasın', 'Eşiyle gelir', 'Köpek fobisi'))}{world.token(index)}"
         ),
+    ),
+    (
+        Column("e_nabiz_no", "e-Nabız No", "text"),
+        lambda world, index, rng: f"EN-{rng.randrange(10**6):06d}{world.token(index)}",
+    ),
+    (
+        Column("yapay_zeka_sonucu", "Yapay Zekâ Sonucu", "text"),
+        lambda world, index, rng: f"{rng.choice(('Çürük şüphesi', 'Kemik kaybı', 'Bulgu yok'))}{world.token(index)}",
     ),
 )

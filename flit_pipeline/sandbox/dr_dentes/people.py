@@ -153,9 +153,9 @@ def _spoilt(world: World, index: int, row: Row, fault: PatientFault) -> Row:
     if fault.variant == 1:
         same = phone(mobile_digits(world, fault.partner), index)
         return shared | {"first_name": first, "last_name": _misspelt(last), "mobile_phone": same, "national_id": None}
-    return shared | {
+    return shared | {  # typed on an English keyboard: folding makes it the same name
         "first_name": plain(first),
-        "last_name": _misspelt(plain(last)),
+        "last_name": plain(last),
         "mobile_phone": None,
         "national_id": other["national_id"],
     }
