@@ -135,6 +135,26 @@ def test_each_proof_is_a_page_that_names_nobody(handed: PracticeRun) -> None:
         assert "<h2>" in page and [one for one in people if one in page] == [], name
 
 
+def test_findings_beyond_a_gate_are_accepted_by_name_at_the_command_line(handed: PracticeRun) -> None:
+    """The practice's overlay allows no malformed date; the sandbox has planted one."""
+    overlay = handed.folder / "strict"
+    overlay.mkdir()
+    gate = f"inherits: {MIGRATION}\nquality: {{gate: {{malformed_date: {{most: 0}}}}}}\n"
+    (overlay / "migration.yaml").write_text(gate, encoding="utf-8")
+    strict = ("approve", MIGRATION, "--by", APPROVER, "--yes", "--json", "--practice", str(overlay))
+    handed.flit(*strict, "--for", "schema").ok()
+    assert (
+        "stands with --for full only" in handed.flit(*strict, "--for", "schema", "--accept-findings").ends_with(2).err
+    )
+    full = (*strict, "--for", "full", "--without-sample")
+    said = handed.flit(*full).ends_with(1).err
+    assert "quality: patient malformed_date: 1 of 60 rows, at most 0 may" in said and "add --accept-findings" in said
+    taken = handed.flit(*full, "--accept-findings").ok()
+    assert taken.last["findings"] == {"patient malformed_date": 1}
+    assert f"{MIGRATION}: quality: patient malformed_date: 1 of 60 rows" in taken.out
+    handed.approve()
+
+
 def test_a_corrected_spec_updates_only_the_cells_it_affects(handed: PracticeRun, there: StandIn) -> None:
     """Within the time of support, the source's account closed: one transform is corrected, all else stays as it is.
 
