@@ -104,6 +104,22 @@ def test_a_file_too_large_is_a_link_and_listed_by_name(handed: PracticeRun) -> N
     assert document == {"equal": len(standing - large), "equal_by_rule": len(large)}
 
 
+def test_the_sheet_of_the_staff_says_of_each_what_no_record_carries(handed: PracticeRun) -> None:
+    """Role, credentials and the rest of the source's columns, for all of them: the matched have no other place."""
+    head, *rows = load_workbook(handed.folder / "documents" / "findings.xlsx", read_only=True)["staff"].values
+    found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    members = {f"{row['first_name']} {row['last_name']}": row for row in source_rows(handed, "provider")}
+    assert found.keys() == members.keys() and len(rows) == len(members)
+    users = {str(row[0]) for row in handed.odoo.sql("select login from res_users")}
+    for name, row in members.items():
+        told = found[name]
+        assert (told["role"], told["credentials"]) == (row["role"], row["credentials"])
+        assert (told["status"], told["location_id"]) == (row["status"], row["location_id"])
+        email = (row["email"] or "").lower()
+        assert (told["email"] or "", told["records go to"]) == (email, email if email in users else "nobody")
+    assert {"dentist", "hygienist", "admin"} == {told["role"] for told in found.values()}
+
+
 def test_held_rows_are_named_by_their_own_id(handed: PracticeRun) -> None:
     rows = sheet(handed, "findings.xlsx", "held")
     report = handed.report()
