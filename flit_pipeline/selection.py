@@ -3,7 +3,8 @@
     sample/<window>/records/<route>   key_ref
     sample/<window>/routes            route, records mapped, records chosen
     sample/<window>/fields            route, field: filled in some mapped record and in none of the chosen
-    sample/<window>/cells             cells that are not equal, once it was read back (verification/sample.py)
+    sample/<window>/cells/<route>     cells that are not as they should be, as they were read back (verification/cells)
+    sample/<window>/counts            route, field, class, cells: written last, so that the proof stands whole
     sample/<window>/spec              canonical hash of the spec it was chosen under
     sample/<window>/statement         stratum, value, public, patients mapped, patients chosen, patients not mapped
 
@@ -27,7 +28,7 @@ RECORDS = pa.schema([("key_ref", pa.string())])
 ROUTES = pa.schema([("route", pa.string()), ("mapped", pa.int64()), ("chosen", pa.int64())])
 FIELDS = pa.schema([("route", pa.string()), ("field", pa.string())])
 SPEC = pa.schema([("spec_hash", pa.string())])
-CELLS = pa.schema([(name, pa.string()) for name in ("route", "key_ref", "field", "class", "wanted", "found")])
+COUNTS = pa.schema([(name, pa.string()) for name in ("route", "field", "class")] + [("cells", pa.int64())])
 STATEMENT = pa.schema(
     [("stratum", pa.string()), ("value", pa.string()), ("public", pa.bool_())]
     + [(name, pa.int64()) for name in ("mapped", "chosen", "held")]

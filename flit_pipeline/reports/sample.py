@@ -1,16 +1,17 @@
-"""The sample for the person who accepts it: its records as mapped, cells that are not equal, what it did not exercise.
+"""The sample for the person who accepts it: its records as mapped, its cells by class, what it did not exercise.
 
 It quotes patients, so it is written only into a folder that a person named (``report --out``).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from flit_pipeline import selection
 from flit_pipeline.ledger import windows
 from flit_pipeline.ledger.windows import Window
+from flit_pipeline.proved import CELL_CLASSES
 from flit_pipeline.reports.workbook import Sheets
 from flit_pipeline.workspace import Workspace
 
@@ -20,15 +21,13 @@ FILE = "sample.xlsx"
 def write_sample(work: Workspace, folder: Path) -> list[str]:
     """Write the newest sample that was read back as a workbook. Returns the names of the files; none before it."""
     window = windows.latest(work.store, "sample")
-    if window is None or not work.staging.exists(*selection.room(window), "cells"):
+    if window is None or not work.staging.exists(*selection.room(window), "counts"):
         return []
     told = selection.statement(work, window)
     book = Sheets()
-    cells = work.staging.read(*selection.room(window), "cells").to_pylist()
-    names = _keys(work, window)
-    head = ("route", "record", "field", "class", "wanted", "found")
-    rows = ((c["route"], names.get((c["route"], c["key_ref"]), c["key_ref"]), *(c[n] for n in head[2:])) for c in cells)
-    book.add("not equal", head, rows, widths=(20, 40, 28, 16, 50, 50))
+    book.add("cells", ("route", "field", *CELL_CLASSES), _counts(work, window), widths=(20, 28))
+    head = ("route", "record", "field", "class", "rule", "wanted", "found")
+    book.add("not equal", head, _unequal(work, window, head[2:]), widths=(20, 40, 28, 16, 24, 50, 50))
     strata = ("stratum", "value", "records", "in the sample", "rows not mapped", "why not")
     values = ((v.stratum, v.value, v.mapped, v.chosen, v.held, v.why_not) for v in told.values)
     book.add("strata", strata, values, widths=(24, 40, 12, 14, 16, 32))
@@ -40,6 +39,22 @@ def write_sample(work: Workspace, folder: Path) -> list[str]:
         book.add(route, ("record", *fields), _mapped(work, route, refs, fields))
     book.save(folder / FILE)
     return [FILE]
+
+
+def _counts(work: Workspace, window: Window) -> Iterator[list[Any]]:
+    """Cells of each field in each class."""
+    fields: dict[tuple[str, str], dict[str, int]] = {}
+    for row in work.staging.read(*selection.room(window), "counts").to_pylist():
+        fields.setdefault((row["route"], row["field"]), {})[row["class"]] = row["cells"]
+    yield from ([*place, *(classes.get(cls, 0) for cls in CELL_CLASSES)] for place, classes in fields.items())
+
+
+def _unequal(work: Workspace, window: Window, columns: Sequence[str]) -> Iterator[list[Any]]:
+    """Cells that are not as they should be, their records by source key."""
+    room, names = (*selection.room(window), "cells"), _keys(work, window)
+    for route in work.staging.tables(*room):
+        for row in work.staging.read(*room, route).to_pylist():
+            yield [route, names.get((route, row["key_ref"]), row["key_ref"]), *(row[name] for name in columns)]
 
 
 def _mapped(work: Workspace, route: str, refs: frozenset[str], fields: list[str]) -> Iterator[list[Any]]:

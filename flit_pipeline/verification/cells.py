@@ -3,7 +3,8 @@
 What should stand is resolved anew from staging (``mapped/<route>``) and the crosswalk, whatever the loader says it
 sent. What does stand is read by id, a page at a time, while the page before is judged.
 
-    cells/<route>   key_ref, id, field, class, rule, wanted, found     what differs (values: sealed)
+    cells/<route>   key_ref, id, field, class, rule, wanted, found     what differs (values: sealed); of a sample alone
+                                                                       sample/<window>/cells/<route>
     fixes/<model>   route, key_ref, field, found                       what fix-back may send again
 
 What belongs here: the walk over routes and pages. What does not: when two values are the same (the destination), which
@@ -14,7 +15,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,21 +48,21 @@ Only = Mapping[str, Collection[str]]
 
 def verify(
     work: Workspace, destination: Destination, *, only: Only | None = None, loaded: Only | None = None,
-    room: str = "cells",
+    room: Sequence[str] = ("cells",),
 ) -> CellReport:  # fmt: skip
     """Judge every mapped record, or only those named. Never writes to the destination.
 
     ``loaded``: where the window was a sample's, the records it chose; the others are not missed. ``room``: where in
-    staging the differing cells go. The list for fix-back is made anew where all are judged.
+    staging the differing cells go; what stood there goes. The list for fix-back is made anew where all are judged.
     Raises RunAgain where nothing was mapped yet.
     """
     began = time.monotonic()
     report = CellReport()
     resolver = Resolver(work.migration, work.store, destination)
+    work.staging.clear(*room)
     with ExitStack() as stack:
         fixes: dict[str, pq.ParquetWriter] = {}
         if only is None:
-            work.staging.clear(room)
             for model in work.migration.models:
                 fixes[model] = stack.enter_context(work.staging.writing(FIXES, "fixes", model))
         for route in work.migration.routes.values():
@@ -69,7 +70,7 @@ def verify(
                 walk = _Walk(work, destination, route, resolver, fixes.get(route.model))
                 named = only if only is not None else loaded
                 chosen = None if named is None else set(named.get(route.name, ()))
-                with work.staging.writing(CELLS, room, route.name) as writer:
+                with work.staging.writing(CELLS, *room, route.name) as writer:
                     report.routes[route.name] = walk.run(writer, chosen)
         if only is None:
             for route in work.migration.routes.values():

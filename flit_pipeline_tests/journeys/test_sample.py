@@ -139,7 +139,11 @@ def test_every_value_of_every_stratum_is_exercised(story: Story) -> None:
 def test_every_cell_is_read_back_and_is_equal(story: Story) -> None:
     report = story.reports["sample"]
     classes = {cls for counts in report["cells"].values() for cls in counts}
-    assert classes <= {"equal", "equal_by_rule"} and report["unequal"] == []
+    assert {"equal", "both_empty"} <= classes <= {"equal", "both_empty", "equal_by_rule"} and report["unequal"] == []
+    rules = [rule for route in report["rules"].values() for rule in route]
+    assert all(rule.startswith("equal_by_rule/") for rule in rules)
+    by_rule = sum(counts.get("equal_by_rule", 0) for counts in report["cells"].values())
+    assert by_rule == sum(count for route in report["rules"].values() for count in route.values())
     whole = sum(count for counts in report["cells"].values() for count in counts.values())
     assert whole > 40 * len(story.keys["patient"])
     assert report["slowest"]["milliseconds"] > 0
@@ -214,11 +218,13 @@ def test_a_newer_sample_with_another_diff_closes_the_gate(story: Story) -> None:
     odoo.call("res.partner", "write", ids=[contact], vals={"name": "Somebody Else"})
     try:
         ended = run.run("sample").ok()
-        assert any("1 differs" in text for text in ended.last["failed_checks"])
+        assert any("1 changed" in text for text in ended.last["failed_checks"])
         report = sample_report(run)
-        assert report["unequal"] == [{"route": "patient", "class": "differs", "fields": ["name"]}]
+        assert report["unequal"] == [
+            {"route": "patient", "class": "changed", "rule": "", "fields": ["name"], "cells": 1}
+        ]
         refused(run.run("full"), "it accepts the sample ", "has another diff")
-        assert "differs: 1 cells of patient (name)" in approve(run, "full").ok().out
+        assert "changed: 1 cells of patient (name)" in approve(run, "full").ok().out
     finally:
         odoo.call("res.partner", "write", ids=[contact], vals={"name": name})
     run.run("full").ok()

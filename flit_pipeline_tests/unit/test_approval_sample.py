@@ -54,7 +54,7 @@ def accept(work: Workspace, there: Any, scope: str, **options: bool) -> approval
 def finished(work: Workspace, there: Any, run: str = "s-1", diff: str = "d" * 64) -> Finished:
     """A sample that was read back there."""
     accepted = replace(as_now(work, there), sample_run=run, diff_hash=diff)
-    return samples.add(work.store, accepted, ["cells: 900 equal, 3 differs", "slowest call: 1.2 s"])
+    return samples.add(work.store, accepted, ["cells: 900 equal, 3 changed", "slowest call: 1.2 s"])
 
 
 def refusal(work: Workspace, there: Any, scope: str = "full") -> list[str]:
@@ -69,7 +69,7 @@ def test_the_full_load_needs_a_sample_and_shows_its_diff(work: Workspace) -> Non
     assert "run sample" in str(caught.value) and "--without-sample" in str(caught.value)
     finished(work, Whole())
     proposal = approval.propose(work, Whole(), "full")
-    assert "sample: cells: 900 equal, 3 differs" in proposal.lines
+    assert "sample: cells: 900 equal, 3 changed" in proposal.lines
     assert "sample: slowest call: 1.2 s" in proposal.lines
     made = approval.accept(work, proposal, **SIGNED)
     assert (made.accepted.sample_run, made.accepted.diff_hash) == ("s-1", "d" * 64)
