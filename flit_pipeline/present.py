@@ -1,9 +1,13 @@
-"""What a person would accept now: spec, fields, apps and destination as they are at this moment. Writes nothing."""
+"""What is there now: what a person would accept of spec, fields, apps and destination, and whether its schema stands.
+
+Writes nothing.
+"""
 
 import hashlib
 import json
 
 from flit_pipeline.destinations.base import Destination
+from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger.approvals import Accepted
 from flit_pipeline.specs.migration import Migration
 from flit_pipeline.specs.parts import parts
@@ -23,3 +27,12 @@ def as_now(work: Workspace, destination: Destination) -> Accepted:
         work.migration.canonical_hash(), parts(work.migration), destination.identity(),
         hashlib.sha256(text.encode()).hexdigest(), fields,
     )  # fmt: skip
+
+
+def require_schema(work: Workspace, destination: Destination, attempted: str) -> None:
+    """Raises PreflightFailed where a model or field that the spec needs is not there (any more)."""
+    plan = destination.plan(work.migration)
+    if not plan.stands:
+        raise PreflightFailed(
+            f"{attempted} and the destination lacks schema", plan.lines, remedy="run `prepare` first: it makes it"
+        )

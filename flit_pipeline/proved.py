@@ -49,7 +49,8 @@ class RouteCells:
     ``strays``: records with a key of the route that the ledger does not know; ``kept``: differing cells that a person
     of the CRM answers for; ``repairable``: cells that fix-back may send; ``orphans``: records one of whose links was
     wanted and points at nothing; ``unresolved``: records with a link whose target is not known (any more);
-    ``ownerless``: records whose owner is no user of the CRM.
+    ``ownerless``: records whose owner is no user of the CRM; ``lacking``: fields that the destination has not -> cells
+    that are lost for it.
     """
 
     records: int = 0
@@ -63,6 +64,7 @@ class RouteCells:
     ownerless: int = 0
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
+    lacking: dict[str, int] = field(default_factory=dict)
     totals: dict[str, Total] = field(default_factory=dict)
 
     @property
@@ -84,7 +86,7 @@ class RouteCells:
         names = ("records", "held", "gone", "strays", "kept", "repairable", "orphans", "unresolved", "ownerless")
         return {
             **{name: getattr(self, name) for name in names}, "cells": self.cells, "rules": self.rules,
-            "totals": {name: total.as_json() for name, total in self.totals.items()},
+            "lacking": self.lacking, "totals": {name: total.as_json() for name, total in self.totals.items()},
         }  # fmt: skip
 
 
@@ -143,6 +145,11 @@ def problems_of(name: str, route: RouteCells) -> Iterator[str]:
         yield (
             f"{name}: {route.unsound} cells are not what the source says "
             f"({', '.join(f'{n} {cls}' for cls, n in counts.items())}, {route.kept} of them edits of a person)"
+        )
+    for lacking, cells in route.lacking.items():
+        yield (
+            f"{name}: the destination has no field {lacking} any more, {cells} cells of it are lost "
+            "(run `prepare`, which makes it again, then `reconcile`, then `fix_back`)"
         )
     if route.gone:
         yield f"{name}: {route.gone} records are not there"

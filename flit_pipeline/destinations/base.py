@@ -170,6 +170,9 @@ class Destination(Protocol):
     def field_types(self, model: str) -> Mapping[str, str]:
         """Field -> type of the live model."""
 
+    def lacking(self, model: str, fields: Collection[str]) -> set[str]:
+        """Those of the fields that the live model has not (any more); one with child records that lack a field too."""
+
     @property
     def parents(self) -> Sequence[str]:
         """Fields that name the document a record hangs on, the telling one first: two writers never share one."""

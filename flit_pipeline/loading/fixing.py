@@ -21,6 +21,7 @@ from flit_pipeline.loading import approval
 from flit_pipeline.loading.parcels import Parcels, is_file
 from flit_pipeline.loading.sender import Item, Sender, sweep
 from flit_pipeline.loading.stage import Writable, writing
+from flit_pipeline.present import require_schema
 from flit_pipeline.resolve import Resolver
 from flit_pipeline.results import Command
 from flit_pipeline.sources.files import FileSource
@@ -52,9 +53,10 @@ class Fixed:
 def fix_back(work: Workspace, destination: Writable, files: FileSource | None = None) -> list[Fixed]:
     """Send the listed cells of all models. Safe to repeat after a kill: what arrived is equal then.
 
-    Raises NotApproved before anything is written.
+    Raises NotApproved before anything is written, PreflightFailed where the destination lacks schema.
     """
     approval.require(work, destination, "full")
+    require_schema(work, destination, "cells were about to be sent once more")
     models = [model for model in work.migration.order_of_models if work.staging.count("fixes", model)]
     results = []
     with writing(work, destination):

@@ -74,6 +74,8 @@ def _heirs(work: Workspace, destination: Destination, name: str, gone: Mapping[s
         if not fields or not work.staging.exists("mapped", child.name):
             continue
         hanging = list(_hanging(work, child.name, name, fields, gone))
+        if destination.lacking(child.model, fields):
+            continue  # an admin removed the link: nothing can be told from it, and the load after this refuses
         ids = records.ids(work.store, child.name, [ref for ref, _, _ in hanging])
         now = destination.read(child.model, sorted(set(ids.values())), fields)
         for ref, field, parent in hanging:

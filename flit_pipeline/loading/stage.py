@@ -8,7 +8,6 @@ from typing import Protocol
 
 from flit_pipeline import selection
 from flit_pipeline.destinations.base import Destination
-from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.loading import approval, apps
 from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.anchored import anchored
@@ -16,6 +15,7 @@ from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.matching import adoption_of
 from flit_pipeline.loading.sender import settle, sweep
 from flit_pipeline.mapping.keys import prefix
+from flit_pipeline.present import require_schema
 from flit_pipeline.resolve import Resolver
 from flit_pipeline.results import LoadCounts
 from flit_pipeline.selection import Selection
@@ -90,11 +90,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     if not routes:
         return []
     chosen = selection.of_window(work, window)
-    plan = destination.plan(work.migration)
-    if not plan.stands:
-        raise PreflightFailed(
-            f"{model} was about to be loaded and the destination lacks schema", plan.lines, remedy="run `prepare` first"
-        )
+    require_schema(work, destination, f"{model} was about to be loaded")
     resolver = Resolver(work.migration, work.store, destination)
     resolver.ready()
     results: list[LoadCounts] = []

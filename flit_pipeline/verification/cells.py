@@ -111,7 +111,7 @@ class _Walk:
         self._fixes = fixes
         self._judge = RouteJudge(work.migration, route, destination)
         self._own = kept_fields(work.store, route.name)
-        self._fields = destination.evidence(route.model, sorted(route.route.fields))
+        self._fields = destination.evidence(route.model, sorted(set(route.route.fields) - self._judge.lacking))
 
     def run(self, writer: pq.ParquetWriter, only: set[str] | None) -> RouteCells:
         """Judge all rows of the route."""

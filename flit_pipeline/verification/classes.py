@@ -20,6 +20,8 @@ NUMBERS = ("integer", "float", "monetary")
 LOOSE = "many2one_reference"
 """A link that no database constraint holds: its target may be gone and the number stays."""
 GONE, NEVER, KEPT, PERSON = "record_gone", "not_loaded", "kept_edit", "edited_by_a_person"
+NO_FIELD = "field_gone"
+"""The destination has no such field: nobody's edit, and nothing to be sent before it is made again."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,10 @@ class Wanted:
 
 
 class RouteJudge:
-    """Judges the records of one route and counts. Holds counters alone."""
+    """Judges the records of one route and counts. Holds counters alone.
+
+    ``lacking``: fields that the destination has not; they cannot be read, and every wanted value of theirs is lost.
+    """
 
     def __init__(self, migration: Migration, route: BoundRoute, destination: Destination) -> None:
         self.cells = RouteCells()
@@ -44,6 +49,7 @@ class RouteJudge:
         types = destination.field_types(route.model)
         fields = list(route.route.fields)
         self._types = {name: types.get(name, "") for name in fields}
+        self.lacking = destination.lacking(route.model, fields)
         self._numbers = [
             name for name in fields if self._types[name] in NUMBERS and not route.route.fields[name].targets
         ]
@@ -51,7 +57,7 @@ class RouteJudge:
         self._files = route.files.keys()
         self._owners = [name for name, rule in route.route.fields.items() if rule.owner]
         self._models = {name: migration.routes[targets[0]].model for name, targets in self._links.items()}
-        self._defaults = destination.defaults(route.model, fields)
+        self._defaults = destination.defaults(route.model, [name for name in fields if name not in self.lacking])
         self.cells.fields = {name: {} for name in fields}
         self.cells.totals = {name: Total() for name in self._numbers}
 
@@ -106,8 +112,11 @@ class RouteJudge:
                 continue
             person = self._destination.by_person(record)
             for name in self._numbers:
-                self.cells.totals[name].found += number(record[name])
+                self.cells.totals[name].found += number(record.get(name))
             for name in one.image:
+                if name in self.lacking:
+                    self._unread(one, name, cells)
+                    continue
                 there = self._destination.found(self._model, name, record) if name in self._files else record[name]
                 wanted = one.values.get(name)
                 if wanted and wanted == there and type(wanted) is type(there):
@@ -156,17 +165,26 @@ class RouteJudge:
             self._count(name, "lost", rule)
             cells.append(self._cell(one, name, "lost", rule, None))
 
+    def _unread(self, one: Wanted, name: str, cells: list[dict[str, Any]]) -> None:
+        """A cell whose field is not there: lost where something was wanted."""
+        if name not in one.broken and self._destination.empty(self._model, name, one.values[name]):
+            self._count(name, "both_empty", "")
+            return
+        self.cells.lacking[name] = self.cells.lacking.get(name, 0) + 1
+        self._count(name, "lost", NO_FIELD)
+        cells.append(self._cell(one, name, "lost", NO_FIELD, None))
+
     def _belongings(self, one: Wanted, record: Image, alive: Mapping[str, AbstractSet[int]]) -> None:
         """Links that were wanted and point at nothing, and owners that are nobody."""
         for name in self._links:
             if name in one.broken or name in one.kept or self._destination.empty(self._model, name, one.values[name]):
                 continue
-            there = record[name]
+            there = record.get(name)
             dangles = self._types[name] == LOOSE and one.values[name] not in alive.get(self._models[name], ())
             if dangles or self._destination.vacant(self._model, name, there):
                 self.cells.orphans += 1
                 break
-        self.cells.ownerless += any(one.image.get(name) and not record[name] for name in self._owners)
+        self.cells.ownerless += any(one.image.get(name) and not record.get(name) for name in self._owners)
 
     def _count(self, name: str, cls: str, rule: str) -> None:
         counts = self.cells.fields[name]

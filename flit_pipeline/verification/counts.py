@@ -29,12 +29,14 @@ def count_problems(work: Workspace, destination: Destination) -> tuple[dict[str,
         here, missing, links, files = 0, 0, 0, 0
         lines: dict[str, list[int]] = {}
         kept = kept_fields(work.store, route.name)
+        lacking = destination.lacking(route.model, route.lines.keys())
         for rows in _pages(work, route.name):
             here += len(rows)
             names = [name for name, kind in destination.field_types(route.model).items() if kind in LINKS]
             used = sorted({name for _, _, sent in rows for name in sent} & set(names))
             sums = ["checksum"] if route.files else []
-            found = destination.read(route.model, [row[1] for row in rows], ["id", *used, *sums, *route.lines])
+            asked = ["id", *used, *sums, *(name for name in route.lines if name not in lacking)]
+            found = destination.read(route.model, [row[1] for row in rows], asked)
             for name, there_are in _lines(route, destination, rows, found).items():
                 lines.setdefault(name, [0, 0])
                 lines[name] = [a + b for a, b in zip(lines[name], there_are, strict=True)]
@@ -87,7 +89,8 @@ def _lines(
     told = {}
     for name in route.lines:
         keys = {dest_id: set(destination.canonical(route.model, name, sent.get(name, []))) for _, dest_id, sent in rows}
-        there = {one: set(destination.canonical(route.model, name, image[name])) for one, image in found.items()}
+        hang = {one: image.get(name, []) for one, image in found.items()}
+        there = {one: set(destination.canonical(route.model, name, children)) for one, children in hang.items()}
         told[name] = sum(map(len, keys.values())), sum(len(keys[one] - there[one]) for one in there)
     return told
 

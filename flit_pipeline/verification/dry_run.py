@@ -21,6 +21,7 @@ from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import batches, pairs, records, windows
 from flit_pipeline.ledger.records import Known
+from flit_pipeline.present import require_schema
 from flit_pipeline.proved import PlanReport, RoutePlan
 from flit_pipeline.resolve import Resolver, pointed
 from flit_pipeline.specs.migration import BoundRoute
@@ -37,8 +38,14 @@ REF = np.dtype("V12")
 
 
 def planned(work: Workspace, destination: Destination, *, only: Only | None = None) -> PlanReport:
-    """What the next load would do, for all mapped records or those named. Raises RunAgain before anything is mapped."""
+    """What the next load would do, for all mapped records or those named.
+
+    Raises RunAgain before anything is mapped, PreflightFailed where records stand there and the destination lacks
+    schema: no load would begin. Before the first `prepare` there is nothing to compare, and all would be created.
+    """
     began = time.monotonic()
+    if any(records.count(work.store, model) for model in work.migration.models):
+        require_schema(work, destination, "a dry run was to compare records that stand")
     report = PlanReport()
     if only is None:
         work.staging.clear("planned")

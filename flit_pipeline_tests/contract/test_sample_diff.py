@@ -1,4 +1,4 @@
-"""What is told of a sample whose values the server spoils, at the write or afterwards."""
+"""What is told of a sample whose values the server spoils, at the write or afterwards; and of fields that are gone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +11,11 @@ import dagster as dg
 import pytest
 
 from flit_pipeline.destinations.odoo.destination import OdooDestination
+from flit_pipeline.errors import PreflightFailed
 from flit_pipeline.ledger import windows
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading import approval
+from flit_pipeline.loading.fixing import fix_back
 from flit_pipeline.loading.prepare import prepare
 from flit_pipeline.loading.stage import load_model
 from flit_pipeline.orchestration.sample import EQUAL, sample_checks
@@ -22,6 +24,8 @@ from flit_pipeline.pipeline.sample import choose
 from flit_pipeline.results import Command, Written
 from flit_pipeline.specs.migration import load
 from flit_pipeline.staging import Staging
+from flit_pipeline.verification.dry_run import planned
+from flit_pipeline.verification.reconcile import prove as prove_all
 from flit_pipeline.verification.sample import Unequal, finish, prove
 from flit_pipeline.workspace import Workspace
 from flit_pipeline_tests.bad_specs import MIGRATION, spoiled
@@ -147,3 +151,35 @@ def test_what_the_server_spoils_is_in_the_diff_that_a_person_accepts(site: Site)
     for line in ("lost: 1 cells of patient (x_balance)", "changed: 1 cells of patient (x_balance)",
                  "changed: 1 cells of visit (partner_ids)"):  # fmt: skip
         assert f"sample: {line}" in lines
+
+
+def test_fields_that_an_admin_removed_are_told_for_each_cell_and_nobody_writes_without_them(site: Site) -> None:
+    """A number, and a link: the server refuses a call that asks for either."""
+    work, client = site.work, site.there.client
+    gone = ("x_balance", "x_carrier_id")
+    views = client.read("ir.ui.view", "search", domain=[["name", "like", "flit_pipeline."]])
+    client.write("ir.ui.view", "unlink", ids=views)
+    ours = [["model", "=", "res.partner"], ["name", "in", list(gone)]]
+    fields = client.read("ir.model.fields", "search", domain=ours)
+    client.write("ir.model.fields", "unlink", ids=fields)
+    there = OdooDestination(client, work.migration, work.store.uuid)
+    proof = prove_all(work, there)
+    found, [owed] = proof.cells, proof.balances
+    assert (owed.compared, owed.differ) == (PATIENTS, PATIENTS)
+    patient = found.routes["patient"]
+    with_carrier = sum(1 for row in patients(PATIENTS) if row["carrier"])
+    assert patient.lacking == {"x_balance": PATIENTS, "x_carrier_id": with_carrier}
+    assert patient.fields["x_balance"] == {"lost": PATIENTS}
+    assert patient.fields["x_carrier_id"] == {"lost": with_carrier, "both_empty": PATIENTS - with_carrier}
+    assert patient.rules == {"lost/field_gone": PATIENTS + with_carrier}
+    assert (patient.repairable, patient.orphans, patient.kept) == (0, with_carrier, 0)
+    for name in gone:
+        assert any(f"no field {name} any more" in line and "run `prepare`" in line for line in found.problems)
+    accept(work, there, "full", without_sample=True)
+    for refusing in (planned, fix_back, load_partners):
+        with pytest.raises(PreflightFailed, match=r"(?s)x_carrier_id.*x_balance.*run `prepare` first"):
+            refusing(work, there)
+
+
+def load_partners(work: Workspace, there: OdooDestination) -> None:
+    load_model(work, there, "res.partner")

@@ -3,6 +3,7 @@
 Every command is the program in a process of its own, as a person starts it.
 """
 
+import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +162,18 @@ def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again
     odoo.call("ir.model.fields", "unlink", ids=[field])
     ended = world.fails("run", "full", MIGRATION, "--json", says=["x_tax_office", "run `prepare` first"])
     assert ended.last["ok"] is False
+    gone = world.fails(
+        "run", "reconcile", MIGRATION, "--json", says=["no field x_tax_office any more", "run `prepare`"]
+    )
+    report = json.loads((world.home / MIGRATION / "reports/fidelity.json").read_text())
+    route = report["records"]["practice_location"]
+    assert route["lacking"] == {"x_tax_office": route["rules"]["lost/field_gone"]} and route["repairable"] == 0
+    fell = {(name, one) for name, fields in report["routes"].items() for one, cls in fields.items() if "lost" in cls}
+    assert fell == {("practice_location", "x_tax_office")}
+    for stage in ("dry_run", "fix_back"):
+        refused = world.fails("run", stage, MIGRATION, "--json", says=["x_tax_office", "run `prepare` first"])
+        assert refused.last["ok"] is False
+    assert "correct the value" not in gone.err + refused.err
     world.told(world.flit(*PREPARE), 0, [])
     world.complete()
     lost = world.run("reconcile").ends_with(1)

@@ -263,6 +263,13 @@ class OdooDestination:
             self._defaults |= {(model, name): given[name] for name in asked if name in given}
         return self._types[model]
 
+    def lacking(self, model: str, fields: Collection[str]) -> set[str]:
+        """Fields that an admin removed, or that `prepare` has not made yet."""
+        types = self.field_types(model)
+        children = {name: self._children[model, name] for name in fields if (model, name) in self._children}
+        cut = {n for n, (child, needed) in children.items() if n in types and self.lacking(child, needed)}
+        return {name for name in fields if name not in types} | cut
+
     @property
     def call_limits(self) -> Mapping[str, int]:
         """``limit_time_real`` and ``limit_time_cpu`` as a server has them that nobody configured otherwise."""
@@ -316,7 +323,7 @@ class OdooDestination:
 
     def traces(self, since: str) -> dict[str, int]:
         """Mails waiting, notifications and log lines of our user."""
-        return self._proof.traces(since)
+        return self._proof.traces(since, KEY in self.field_types("mail.message"))
 
     def _kind(self, model: str, field: str) -> str:
         """Type of a field: the live one, or the one it will have once the spec's schema is applied."""

@@ -87,8 +87,8 @@ class Reading:
         rows = self._client.read(model, "search_read", domain=domain, fields=[KEY], order="id", load=None)
         return {row[KEY]: row["id"] for row in rows}
 
-    def traces(self, since: str) -> dict[str, int]:
-        """Counts of what our user made since a time.
+    def traces(self, since: str, keyed: bool) -> dict[str, int]:
+        """Counts of what our user made since a time. ``keyed``: messages have the field of our key.
 
         A mail that was sent is deleted and cannot be counted; the notification or the log line that goes with it stays,
         unless somebody deleted that too.
@@ -99,9 +99,10 @@ class Reading:
         told = [
             ["mail_message_id.create_uid", "=", self._ours], ["mail_message_id.create_date", ">=", since],
         ]  # fmt: skip
+        ours = [[KEY, "=", False]] if keyed else []
         count = self._client.read
         return {
             "mails_waiting": int(count("mail.mail", "search_count", domain=made)),
             "notifications": int(count("mail.notification", "search_count", domain=told)),
-            "log_lines_without_key": int(count("mail.message", "search_count", domain=[*made, [KEY, "=", False]])),
+            "log_lines_without_key": int(count("mail.message", "search_count", domain=[*made, *ours])),
         }
