@@ -25,15 +25,19 @@ def source_checks(key: dg.AssetKey, result: SourceResult) -> list[dg.AssetCheckR
     """Results of a reading. Held rows warn: they are listed, and the rest goes on."""
     extracted, validated = result.extracted, result.validated
     ours = extracted.rows + extracted.broken
+    counted = f"{ours} rows read, the source counts {extracted.source}"
+    held = f"{validated.refused} of {validated.rows} rows held"
     return [
         dg.AssetCheckResult(
             check_name=SOURCE_COUNT, asset_key=key, passed=extracted.source in (None, ours),
             severity=dg.AssetCheckSeverity.ERROR,
-            description=f"{ours} rows read, the source counts {extracted.source}; if they differ, read again",
+            description=counted
+            if extracted.source in (None, ours)
+            else f"{counted}. Next: run the stage again, which reads anew; nobody should write there meanwhile",
         ),
         dg.AssetCheckResult(
             check_name=VALID, asset_key=key, passed=validated.refused == 0, severity=dg.AssetCheckSeverity.WARN,
-            description=f"{validated.refused} of {validated.rows} rows held; `flit-pipeline status` lists the remedies",
+            description=f"{held}. Next: `flit-pipeline status` lists the remedies" if validated.refused else held,
         ),
     ]  # fmt: skip
 

@@ -28,6 +28,7 @@ from flit_pipeline.verification.window import close, prove_window
 from flit_pipeline.workspace import Workspace
 
 DONE = {"window": "is done already; nothing was read or written"}
+REPORT_GONE = "its report is gone, its proof cannot be made again. Next: run `reconcile`, which proves all of it"
 COUNTS = ("mapped", "created", "updated", "unchanged", "conflict_kept", "quarantined", "batches")
 
 
@@ -176,7 +177,7 @@ def _report(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             path = reports / f"delta_{context.partition_key.split('_')[0]}.json"
             window = enter(work, context.partition_key)
             if window is None:
-                yield _as_reported(asset_key, migration, path)
+                yield as_reported(asset_key, migration, path)
                 return
             with placed(opener, context).destination(work) as destination:
                 proof = prove_window(work, destination, window)
@@ -193,13 +194,13 @@ def _report(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     return delta_report
 
 
-def _as_reported(asset_key: dg.AssetKey, migration: Migration, path: Path) -> dg.MaterializeResult:
+def as_reported(asset_key: dg.AssetKey, migration: Migration, path: Path) -> dg.MaterializeResult:
     """What the report of a window that is done says: its proof cannot be made again, the state has moved on."""
     said = json.loads(path.read_text(encoding="utf-8"))["checks"] if path.exists() else {}
     checks = [
         dg.AssetCheckResult(
             check_name=spec.name, asset_key=asset_key, passed=spec.name in said and said[spec.name]["passed"],
-            severity=dg.AssetCheckSeverity.ERROR, description=said.get(spec.name, {}).get("text", "its report is gone"),
+            severity=dg.AssetCheckSeverity.ERROR, description=said.get(spec.name, {}).get("text", REPORT_GONE),
         )
         for spec in window_specs(asset_key, migration)
     ]  # fmt: skip

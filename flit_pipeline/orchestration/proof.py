@@ -37,7 +37,7 @@ def _fidelity(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
     asset_key = key(migration.name, "report", "fidelity")
 
     @dg.asset(
-        key=asset_key, group_name=migration.name, check_specs=_specs(asset_key, migration),
+        key=asset_key, group_name=migration.name, check_specs=proof_specs(asset_key, migration),
         deps=[key(migration.name, migration.file.destination, model) for model in migration.order_of_models],
         description="Every mapped cell of every record in exactly one class, exact totals, balances; read back anew",
     )  # fmt: skip
@@ -55,7 +55,7 @@ def _fidelity(opener: Opener, migration: Migration) -> dg.AssetsDefinition:
             metadata: dict[str, Any] = {"report": dg.MetadataValue.path(str(path)), "problems": len(proof.problems)}
             metadata |= cells.cells
             metadata |= {"fidelity": cells.fidelity, "seconds": round(cells.seconds, 1), "peak MiB": cells.peak_mb}
-            yield dg.MaterializeResult(metadata=metadata, check_results=_checks(asset_key, migration, proof))
+            yield dg.MaterializeResult(metadata=metadata, check_results=proof_checks(asset_key, migration, proof))
             proof.require()
 
     return fidelity
@@ -113,7 +113,8 @@ def _write(path: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def _specs(asset: dg.AssetKey, migration: Migration) -> list[dg.AssetCheckSpec]:
+def proof_specs(asset: dg.AssetKey, migration: Migration) -> list[dg.AssetCheckSpec]:
+    """One check of the cells of each destination model, and those of sums, accounts, links and traces."""
     return [
         *(dg.AssetCheckSpec(_cells_of(model), asset=asset) for model in migration.order_of_models),
         dg.AssetCheckSpec(TOTALS, asset=asset, description="Numeric fields summed exactly on both ends"),
@@ -127,35 +128,45 @@ def _cells_of(model: str) -> str:
     return f"cells_of_{model.replace('.', '_')}"
 
 
-def _checks(asset: dg.AssetKey, migration: Migration, proof: Proof) -> list[dg.AssetCheckResult]:
+def proof_checks(asset: dg.AssetKey, migration: Migration, proof: Proof) -> list[dg.AssetCheckResult]:
     """The proof as checks, each with what to do next."""
     routes = proof.cells.routes
-
-    def check(name: str, passed: bool, text: str, *, warns: bool = False) -> dg.AssetCheckResult:
-        severity = dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR
-        return dg.AssetCheckResult(check_name=name, asset_key=asset, passed=passed, severity=severity, description=text)
-
     found = []
     for model in migration.order_of_models:
         names = [route.name for route in migration.routes_of(model) if route.name in routes]  # of this destination
         wrong = [line for name in names for line in problems_of(name, routes[name])]
         cells = sum(sum(routes[name].cells.values()) for name in names)
         right = f"{cells} cells of {sum(routes[name].records for name in names)} records are as they should be"
-        found.append(check(_cells_of(model), not wrong, f"{'; '.join(wrong)}. {NEXT}" if wrong else right))
+        found.append(_check(asset, _cells_of(model), not wrong, f"{'; '.join(wrong)}. {NEXT}" if wrong else right))
     sums = sum(len(route.totals) for route in routes.values())
     totals, balances = proof.total_problems, proof.balance_problems
-    found.append(check(TOTALS, not totals, f"{'; '.join(totals)}. {NEXT}" if totals else f"{sums} totals agree"))
-    said = "; ".join(str(one) for one in proof.balances) or "the spec names no accounts"
-    found.append(check(BALANCES, not balances, f"{said}. {NEXT}" if balances else said))
-    orphans, lost, nobody = (
-        sum(getattr(r, n) for r in routes.values()) for n in ("orphans", "unresolved", "ownerless")
+    found.append(
+        _check(asset, TOTALS, not totals, f"{'; '.join(totals)}. {NEXT}" if totals else f"{sums} totals agree")
     )
-    said = f"{orphans} records lost what they belong to, {lost} point at something unknown, {nobody} have no owner"
-    remedy = "Next: restore what is gone, or roll back; for owners create users with the e-mails of the staff"
-    found.append(check(BELONGINGS, not (orphans or lost), f"{said}. {remedy}" if orphans or lost or nobody else said))
+    said = "; ".join(str(one) for one in proof.balances) or "the spec names no accounts"
+    found.append(_check(asset, BALANCES, not balances, f"{said}. {NEXT}" if balances else said))
+    found.append(_belongings(asset, proof))
     left = {name: count for name, count in proof.traces.items() if count}
     said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in left.items()) or "none"
     hint = "Made by the API user since the first window; a mail that was sent and deleted cannot be seen. Next: look "
     hint += "whether they are a person's who uses the same user; else tell the practice"
-    found.append(check(TRACES, not left, f"{said}. {hint}" if left else said, warns=True))
+    found.append(_check(asset, TRACES, not left, f"{said}. {hint}" if left else said, warns=True))
     return found
+
+
+def _belongings(asset: dg.AssetKey, proof: Proof) -> dg.AssetCheckResult:
+    """Links and owners. Records without an owner warn: the fallback of the spec may want it so."""
+    routes = proof.cells.routes.values()
+    orphans, lost, nobody = (sum(getattr(one, n) for one in routes) for n in ("orphans", "unresolved", "ownerless"))
+    text = f"{orphans} records lost what they belong to, {lost} point at something unknown, {nobody} have no owner"
+    if orphans or lost:
+        text += ". Next: restore what is gone, or roll back"
+    if nobody:
+        begin = "; for owners" if orphans or lost else ". Next:"
+        text += f"{begin} create users with the e-mails of the staff and run `full` again, or leave them without"
+    return _check(asset, BELONGINGS, not (orphans or lost or nobody), text, warns=not (orphans or lost))
+
+
+def _check(asset: dg.AssetKey, name: str, passed: bool, text: str, *, warns: bool = False) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(check_name=name, asset_key=asset, passed=passed, severity=severity, description=text)
