@@ -212,7 +212,7 @@ class Destination(Protocol):
 
     @property
     def call_limits(self) -> Mapping[str, int]:
-        """Seconds that the server gives one call before it ends it, by what is measured; its defaults."""
+        """Seconds after which a server ends a call, by what is measured: the defaults, for no API tells what is set."""
 
     def close(self) -> None:
         """Give back connections."""

@@ -44,7 +44,7 @@ class SampleProof:
     """``cells``: of the chosen records alone; ``unequal``: how many are not as they should be, and where.
 
     ``diff``: hash of both, with a keyed digest of every such cell. ``slowest``: (milliseconds, model, records) of a
-    call; ``limits``: seconds that the server gives one.
+    call; ``limits``: seconds that the server gives one where nobody set it otherwise.
     """
 
     route: str
@@ -100,12 +100,13 @@ class SampleProof:
         return found
 
     def slowest_line(self) -> str:
-        """The slowest call beside the server's limits."""
+        """The slowest call beside the server's default limits: no API tells what they are set to."""
         limits = ", ".join(f"{seconds} s of {what}" for what, seconds in self.limits.items())
+        default = f"by default a server gives one {limits}; this server's limits may differ, its API does not tell them"
         if self.slowest is None:
-            return f"slowest call: none was made; the server gives one {limits}"
+            return f"slowest call: none was made ({default})"
         millis, model, size = self.slowest
-        return f"slowest call: {millis / 1000:.1f} s ({size} records of {model}); the server gives one {limits}"
+        return f"slowest call: {millis / 1000:.1f} s, {size} records of {model} ({default})"
 
     def as_json(self, vault: Vault) -> dict[str, Any]:
         """The whole proof: counts, names of rules and fields, values only where they are nobody's."""
@@ -127,7 +128,7 @@ class SampleProof:
             "not_exercised": self.statement.lines(vault),
             "slowest": {"milliseconds": self.slowest[0], "model": self.slowest[1], "records": self.slowest[2]}
             if self.slowest else None,
-            "limits_in_seconds": self.limits,
+            "default_limits_in_seconds": self.limits,
             "problems": self.reconciliation.problems,
         }  # fmt: skip
 
