@@ -26,6 +26,8 @@ POOL = 200
 RESENDS = 5
 UNDER_WAY = 1  # batches behind the one being prepared: the server never waits for the ledger
 SWEEP = 100
+OVER = ("update", "restore")
+"""Writes after which a record stands: they put their own time and user over those of an edit."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Sender:
     def send(self, items: Sequence[Item]) -> None:
         """Write the intents down and queue the call; the batch before is decided while this one is under way."""
         self.beat()
-        updated = [item.intent.dest_id for item in items if item.intent.op == "update" and item.intent.dest_id]
+        updated = [one.dest_id for one in (item.intent for item in items) if one.op in OVER and one.dest_id]
         marks.notice(self.store, self.destination, self.model, updated)  # our own write will hide who wrote before
         self._flights.append(self._take_off(items))
         while len(self._flights) > UNDER_WAY:

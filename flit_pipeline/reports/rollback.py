@@ -13,8 +13,8 @@ from flit_pipeline.workspace import Workspace
 
 LIST = ("rollback", "list")
 CERTIFICATES = ("rollback.json", "rollback_dry_run.json")
-HEAD = ("model", "id", "source key", "what happens", "why", "what points at it", "edited fields", "last written (UTC)",
-        "by", "reference")  # fmt: skip
+HEAD = ("model", "id", "source key", "what happens", "why", "what points at it", "edited fields",
+        "edited or last written (UTC)", "by", "reference")  # fmt: skip
 WORDS = {
     "edited_since": "somebody has edited it since", "referenced": "a record that is not ours points at it",
     "needed_by_left_record": "a record that is left needs it", "refused_by_server": "Odoo refused to delete it",

@@ -1,7 +1,8 @@
 """A CRM in use: 500 records that nobody migrated, like the practice's own, and people who work with what was loaded."""
 
+import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +19,20 @@ TOUCHED = {
     "a note beside ours": 5, "a lead of a patient": 4, "a document": 3,
 }  # fmt: skip
 """Kind of edit -> how many records: 50 in all."""
+RECEPTION, PASSWORD = "Staff 0", secrets.token_hex(8)
+"""A user who works with contacts, and whom a rollback has to name."""
 
 
 def populate(run: PracticeRun) -> dict[str, list[int]]:
     """Make the 500 records, with the patients' own names, e-mails and phones. Model -> ids."""
     made: dict[str, list[int]] = {"res.users": list(hire(run).values())}
+    groups = run.odoo.call("ir.model.data", "search_read", fields=["res_id"], domain=[
+        ["module", "=", "base"], ["name", "in", ["group_user", "group_partner_manager"]]
+    ])  # fmt: skip
+    works = {"password": PASSWORD, "group_ids": [[4, one["res_id"]] for one in groups]}
     made["res.users"] += _create(run.odoo, "res.users", [
-        {"name": f"Staff {n}", "login": f"staff{n}@crm.example"} for n in range(COUNTS["res.users"] - len(made["res.users"]))
+        {"name": f"Staff {n}", "login": _login(f"Staff {n}")} | (works if f"Staff {n}" == RECEPTION else {})
+        for n in range(COUNTS["res.users"] - len(made["res.users"]))
     ])  # fmt: skip
     patients = list(source_rows(run, "patient"))
     people = [patients[n % len(patients)] for n in range(COUNTS["res.partner"])]
@@ -66,34 +74,42 @@ def populate(run: PracticeRun) -> dict[str, list[int]]:
 class Work:
     """What people did to records of ours.
 
-    ``touched``: (model, id) that must be left for it; ``made``: (model, id) of records that they made; ``kinds``: how
-    many edits of each kind there were; ``patients``: kind -> source ids of the patients edited so.
+    ``touched``: (model, id) that must be left for it; ``edited``: (model, id) -> when and by whom, as the CRM said right
+    after it; ``made``: (model, id) of records that they made; ``kinds``: how many edits of each kind there were;
+    ``patients``: kind -> source ids of the patients edited so.
     """
 
     touched: set[tuple[str, int]] = field(default_factory=set)
+    edited: dict[tuple[str, int], tuple[str, str]] = field(default_factory=dict)
     made: set[tuple[str, int]] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
     patients: dict[str, list[str]] = field(default_factory=dict)
 
 
 def work(run: PracticeRun) -> Work:
-    """Fifty loaded records are worked with, over the API, by the same user that loads."""
+    """Fifty loaded records are worked with over the API: the contacts by RECEPTION, the rest by the user that loads."""
     done, odoo = Work(), run.odoo
     patients, documents = _ours(odoo, "res.partner", "%/patient/patient/%"), _ours(odoo, "ir.attachment", "%")
     notes, visits = _ours(odoo, "mail.message", "%/clinical_note/%"), _ours(odoo, "calendar.event", "%")
     tasks = _ours(odoo, "mail.activity", "%")
 
-    def edited(kind: str, model: str, records: Iterator[tuple[int, str]], **vals: Any) -> None:
+    def as_reception(model: str, method: str, **arguments: Any) -> Any:
+        return odoo.call_as(_login(RECEPTION), PASSWORD, model, method, **arguments)
+
+    def edited(
+        kind: str, model: str, records: Iterator[tuple[int, str]], by: Callable[..., Any] = odoo.call, **vals: Any
+    ) -> None:
         for _ in range(TOUCHED[kind]):
             number, key = next(records)
-            odoo.call(model, "write", ids=[number], vals=vals, context=QUIET)
+            by(model, "write", ids=[number], vals=vals, context=QUIET)
             done.touched.add((model, number))
+            done.edited[model, number] = _written(odoo, model, number)
             done.kinds[kind] += 1
             if model == "res.partner":
                 done.patients.setdefault(kind, []).append(key.rpartition("/")[2])
 
-    edited("a field that we sent", "res.partner", patients, street="Typed in the CRM")
-    edited("a field that we never sent", "res.partner", patients, ref="typed in the CRM")
+    edited("a field that we sent", "res.partner", patients, as_reception, street="Typed in the CRM")
+    edited("a field that we never sent", "res.partner", patients, as_reception, ref="typed in the CRM")
     edited("a note of a patient", "mail.message", notes, body="<p>Typed in the CRM</p>")
     edited("a visit", "calendar.event", visits, location="Typed in the CRM")
     edited("a task", "mail.activity", tasks, date_deadline="2031-01-01")
@@ -109,6 +125,21 @@ def work(run: PracticeRun) -> Work:
             done.touched.add(("res.partner", number))
             done.kinds[kind] += 1
     return done
+
+
+def _login(name: str) -> str:
+    return f"{name.replace(' ', '').lower()}@crm.example"
+
+
+def _written(odoo: OdooUnderTest, model: str, number: int) -> tuple[str, str]:
+    """When and by whom a record was written last, by SQL, to the second that the API shows."""
+    query = (
+        "select to_char(w.write_date, 'YYYY-MM-DD HH24:MI:SS'), p.name"
+        f" from {model.replace('.', '_')} w join res_users u on u.id = w.write_uid"
+        " join res_partner p on p.id = u.partner_id where w.id = %s"
+    )
+    [(when, who)] = odoo.sql(query, [number])
+    return str(when), str(who)
 
 
 def _ours(odoo: OdooUnderTest, model: str, like: str) -> Iterator[tuple[int, str]]:

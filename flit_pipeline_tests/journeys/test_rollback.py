@@ -216,7 +216,9 @@ def test_each_of_the_fifty_is_listed_with_its_reason(story: Story) -> None:
     )  # fmt: skip
     assert why == {"somebody has edited it since": 41, "a record that is not ours points at it": 9}
     edited = [row for row in story.rows if row["why"] == "somebody has edited it since"]
-    assert all(row["by"] and row["last written (UTC)"] for row in edited)
+    named = {(str(row["model"]), int(row["id"])): (row["edited or last written (UTC)"], row["by"]) for row in edited}
+    assert named == story.work.edited, "also of those that a window of ours has written since"
+    assert Counter(who for _, who in named.values())[in_use.RECEPTION] == 20
     assert Counter(str(row["edited fields"] or "") for row in edited if row["model"] == "res.partner") == {
         "street": 10,
         "": 10,

@@ -90,6 +90,10 @@ class OdooUnderTest:
         ask = xmlrpc_call if self.old else json2
         return ask(self.url, self.database, self.api_key, model, method, arguments)
 
+    def call_as(self, login: str, password: str, model: str, method: str, **arguments: Any) -> Any:
+        """One call of another user; raises xmlrpc.client.Fault."""
+        return xmlrpc_call(self.url, self.database, password, model, method, arguments, login)
+
     def sql(self, query: str, params: Any = None) -> list[tuple[Any, ...]]:
         """Rows from the server's database; skips on a given server."""
         return self.server.sql(query, params)

@@ -30,13 +30,18 @@ def json2(url: str, database: str, api_key: str, model: str, method: str, argume
     return reply.json()
 
 
-def xmlrpc_call(url: str, database: str, secret: str, model: str, method: str, arguments: dict[str, Any]) -> Any:
-    """One XML-RPC call as admin, for tests on an Odoo without JSON-2. Raises xmlrpc.client.Fault."""
+def xmlrpc_call(
+    url: str, database: str, secret: str, model: str, method: str, arguments: dict[str, Any], login: str = LOGIN
+) -> Any:
+    """One XML-RPC call, for tests on an Odoo without JSON-2 or as somebody who has a password and no key.
+
+    Raises xmlrpc.client.Fault.
+    """
     named = dict(arguments)
     places = [named.pop(name) for name in ("ids", "vals_list", "vals", "domain") if name in named]
     common = xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/common", allow_none=True)
     with common, xmlrpc.client.ServerProxy(f"{url}/xmlrpc/2/object", allow_none=True) as there:
-        uid = common.authenticate(database, LOGIN, secret, {})
+        uid = common.authenticate(database, login, secret, {})
         return there.execute_kw(database, uid, secret, model, method, places, named)
 
 

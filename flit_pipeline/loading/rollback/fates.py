@@ -19,8 +19,8 @@ class Fate:
     """``action``: restore, release, delete, leave or gone (somebody deleted it).
 
     ``reason``: why it is left, or left in part; ``pointing``: model of what points at it; ``stamp``: ``when who`` of
-    its last write; ``edited``: fields that differ from what we saw; ``values``: what is written back, ``found``: the
-    same fields as they are now.
+    the edit, where there was one, else of its last write; ``edited``: fields that differ from what we saw; ``values``:
+    what is written back, ``found``: the same fields as they are now.
     """
 
     row: Standing

@@ -67,9 +67,10 @@ class Judge:
         if live is None:
             return Fate(row, GONE)
         edited = tuple(sorted(self._edited(row.model, image, live)))
-        fate = Fate(row, action, stamp=stamp, edited=edited)
+        moved = self._moved(row, stamp)
+        fate = Fate(row, action, stamp=moved or stamp, edited=edited)  # a later write of ours put its own over it
         if action == DELETE:
-            if edited or self._moved(row, stamp):
+            if edited or moved:
                 fate.leave(EDITED)
             return fate
         self._values_back(fate, image, live)
