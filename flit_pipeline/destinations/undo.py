@@ -74,7 +74,7 @@ class Undo(Protocol):
         """Remove pages, fields and models of ours that hold nothing any more. Safe to repeat after a kill."""
 
     def clear_settings(self, written: Collection[str]) -> Cleared:
-        """Take back what else was set. ``written``: models that were written to. The lease is the caller's."""
+        """Take back what else was set. ``written``: models that were written to, or deleted from. Safe to repeat."""
 
     def disown(self) -> None:
         """The destination no longer belongs to this ledger: nothing of it stands there."""

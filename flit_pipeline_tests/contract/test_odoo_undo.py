@@ -7,7 +7,7 @@ import pytest
 
 from flit_pipeline.destinations.odoo.client import QUIET
 from flit_pipeline.destinations.odoo.destination import OdooDestination
-from flit_pipeline.destinations.undo import Side
+from flit_pipeline.destinations.undo import Cleared, Side
 from flit_pipeline.errors import IdentityMismatch
 from flit_pipeline.results import Command
 from flit_pipeline.specs.migration import Migration
@@ -123,6 +123,38 @@ def test_a_contact_of_a_user_stays_where_somebody_uses_it(sending: Sending, made
     sending.destination.client.write("res.users", "unlink", ids=users)
     assert undo.remove_sides(sides) == [sides[0]]
     assert undo.remove_sides([Side(PARTNER, 99_999_999, 1)]) == []
+
+
+@pytest.mark.real_server("the stand-in scores no leads")
+def test_won_and_lost_leads_leave_no_mark_on_the_scoring(odoo: OdooUnderTest, sending: Sending, made: Made) -> None:
+    """They train it, and deleting them does not untrain it: it is counted anew from the leads that stand."""
+
+    def frequencies() -> list[tuple[Any, ...]]:
+        columns = "variable, value, team_id, won_count, lost_count"
+        return odoo.sql(f"select {columns} from crm_lead_scoring_frequency order by {columns}")
+
+    undo = sending.destination.undo
+    theirs = made("crm.lead", lead("theirs"))
+    odoo.call("crm.lead", "action_set_won", ids=theirs)
+    undo.clear_settings({"crm.lead"})
+    before = frequencies()
+    ours = made("crm.lead", lead("won"), lead("lost"))
+    odoo.call("crm.lead", "action_set_won", ids=ours[:1])
+    odoo.call("crm.lead", "action_set_lost", ids=ours[1:])
+    odoo.call("crm.lead", "unlink", ids=ours)
+    trained = frequencies()
+    assert before and trained != before
+    assert undo.clear_settings({PARTNER}) == Cleared()
+    assert frequencies() == trained
+    cleared = undo.clear_settings({"crm.lead", PARTNER})
+    assert (cleared.removed, cleared.kept) == (["crm.lead.scoring.frequency: counted anew"], {})
+    assert frequencies() == before
+    assert odoo.call("crm.lead", "search", domain=[["id", "in", theirs]]) == theirs
+
+
+def lead(name: str) -> dict[str, Any]:
+    """A lead with an address: what it is scored by."""
+    return {"name": name, "type": "opportunity", "email_from": f"{name}@crm.example"}
 
 
 def test_another_ledger_is_told_from_ours(odoo: OdooUnderTest, sending: Sending, migration: Migration) -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from flit_pipeline import marks
 from flit_pipeline.destinations.undo import Ids, Side
-from flit_pipeline.ledger import history, windows
+from flit_pipeline.ledger import batches, fences, history, windows
 from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.loading.rollback.fates import EDITED, LEAVE, Fate, Fates
 from flit_pipeline.loading.rollback.judge import Judge
+from flit_pipeline.loading.rollback.schema import unset_with
 from flit_pipeline.loading.rollback.scope import DELETE, RESTORE, Scope
 from flit_pipeline.loading.rollback.target import Target
 from flit_pipeline.loading.rollback.undoer import Undoer, item_of
@@ -164,3 +165,15 @@ def test_a_restoration_does_not_hide_who_edited_before_it(migrated: Migrated) ->
     assert (crm.row["function"], crm.stamp) == ("cook", f"{LATER} {US}")
     fate = migrated.judged()
     assert (fate.action, fate.reason, fate.stamp) == (LEAVE, EDITED, f"{EDIT} {AYLIN}")
+
+
+@pytest.mark.parametrize("scope", [Scope(model="crm.lead"), Scope(since=1), Scope()])
+def test_every_scope_that_deleted_leads_has_their_settings_taken_back(ledger: Store, scope: Scope) -> None:
+    """Won and lost leads train the scoring of leads; taken back by model or by window they left it so."""
+    window = history.begin(ledger, scope.text, "spec")
+    fences.add(ledger, [1])
+    intent = Intent("care", "k", ledger.vault.ref("k"), DELETE, "", {}, 5)
+    uuid = batches.begin(ledger, window, "crm.lead", "care", 1, [intent])
+    assert unset_with(ledger, window, scope) == ({"crm.lead"} if scope.whole else set())
+    batches.confirm(ledger, uuid, [Written(0, 5, {})], "reply")
+    assert unset_with(ledger, window, scope) == {"crm.lead"}

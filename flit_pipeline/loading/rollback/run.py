@@ -12,7 +12,7 @@ from flit_pipeline.ledger import batches, history
 from flit_pipeline.loading.rollback.fates import GONE, REFUSED, Fate
 from flit_pipeline.loading.rollback.plan import Plan, make_plan, sealed_list
 from flit_pipeline.loading.rollback.proof import Certificate, read_back
-from flit_pipeline.loading.rollback.schema import clear_schema
+from flit_pipeline.loading.rollback.schema import clear_schema, clear_settings
 from flit_pipeline.loading.rollback.scope import DELETE, RELEASE, RESTORE, Scope
 from flit_pipeline.loading.rollback.target import Target
 from flit_pipeline.loading.rollback.undoer import Undoer, item_of
@@ -66,6 +66,7 @@ def roll_back(work: Workspace, destination: Target, scope: Scope, said: Said) ->
         certificate = read_back(plan, window, stay)
         if scope.whole:
             clear_schema(work, destination, certificate)
+        clear_settings(work, destination, certificate, window, scope)
         gone = [fate.row.key for fate in plan.fates.of(GONE)]
         left = sum(history.count(work.store).values()) > len(gone)
         if scope.whole and not left and not certificate.problems:
