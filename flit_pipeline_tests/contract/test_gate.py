@@ -1,5 +1,7 @@
 """The gate holds whatever starts a writer: a job, one asset clicked, the command line, a sensor, a backfill.
 
+And in the writers of a window and of a fix, which ask for themselves.
+
 Each way tries to load into the stand-in of Odoo: unapproved, approved, with a changed map, with a changed field. The
 runs are those Dagster makes of each way: the same jobs, the same selections, the tags it gives them.
 """
@@ -16,13 +18,19 @@ import pytest
 from click.testing import CliRunner
 
 from flit_pipeline.cli import main as flit
+from flit_pipeline.errors import NotApproved, RunAgain
+from flit_pipeline.ledger import windows
 from flit_pipeline.loading import approval
+from flit_pipeline.loading.delta import load_delta
+from flit_pipeline.loading.fixing import fix_back
+from flit_pipeline.loading.stage import Writable
 from flit_pipeline.orchestration.build import build_definitions
 from flit_pipeline.orchestration.launch import LOGGERS
 from flit_pipeline.orchestration.place import key
 from flit_pipeline.sandbox.dr_dentes import Practice, serve
 from flit_pipeline.settings import Settings
 from flit_pipeline.wiring import Wiring
+from flit_pipeline.workspace import Workspace
 from flit_pipeline_tests.odoo.standin import StandIn, stand_in
 from flit_pipeline_tests.practice_run import MIGRATION, REPOSITORY
 
@@ -119,7 +127,35 @@ def backfill(site: Site) -> Ended:
     return site.execute({"dagster/backfill": "gatetest"}, models)
 
 
-WAYS: tuple[Callable[[Site], Ended], ...] = (job, single_asset, command_line, sensor, backfill)
+def fix(site: Site) -> Ended:
+    """The writer of `run fix_back`, with nothing on its list: past the gate there is nothing to do."""
+    return writer(site, fix_back)
+
+
+def delta(site: Site) -> Ended:
+    """The writer of a delta window, of a model that is not mapped in it: past the gate it says so."""
+
+    def load(work: Workspace, destination: Writable) -> None:
+        window = windows.newest(work.store)
+        assert window is not None
+        with pytest.raises(RunAgain, match="not mapped in it yet"):
+            load_delta(work, destination, window, "res.partner")
+
+    return writer(site, load)
+
+
+def writer(site: Site, call: Callable[[Workspace, Writable], object]) -> Ended:
+    """A function that writes, called with no run, no asset and no other gate around it."""
+    wiring = site.wiring
+    with wiring.workspace(MIGRATION) as work, wiring.destination(work) as destination:
+        try:
+            call(work, destination)
+        except NotApproved as refused:
+            return Ended(False, str(refused))
+    return Ended(True, "")
+
+
+WAYS: tuple[Callable[[Site], Ended], ...] = (job, single_asset, command_line, sensor, backfill, fix, delta)
 
 
 @pytest.fixture(scope="module")
