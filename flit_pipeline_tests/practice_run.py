@@ -2,10 +2,13 @@
 
 import json
 import os
+import pty
 import re
 import secrets
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -155,6 +158,21 @@ class PracticeRun:
         """Wait for a started command (PATIENCE seconds at most)."""
         code = command.wait(PATIENCE)
         return Ended(code, command.out.read_text(), command.err.read_text())
+
+    def at_terminal(self, typed: str, *arguments: str) -> Ended:
+        """Run ``flit-pipeline ARGUMENTS`` at a terminal where a person types this line."""
+        ours, theirs = pty.openpty()
+        try:
+            os.write(ours, f"{typed}\n".encode())
+            command = [sys.executable, "-m", "flit_pipeline.cli", *arguments]
+            ended = subprocess.run(
+                command, stdin=theirs, capture_output=True, text=True, env=self.environment, cwd=REPOSITORY,
+                timeout=PATIENCE,
+            )  # fmt: skip
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     @property
     def said(self) -> str:

@@ -1,11 +1,7 @@
 """No record moves before a person confirmed the map: as a person meets it, on a real Odoo."""
 
 import json
-import os
-import pty
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +9,7 @@ import pytest
 
 from flit_pipeline.sandbox.dr_dentes import Practice
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, PATIENCE, REPOSITORY, Ended, PracticeRun
+from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, Ended, PracticeRun
 
 OURS = r"select count(*) from ir_model_fields where name like 'x\_%'"
 APPROVE = ("approve", MIGRATION, "--by", APPROVER)
@@ -194,25 +190,11 @@ def test_a_person_at_a_terminal_types_the_name_of_the_migration(run: PracticeRun
     count = "select count(*) from approval"
     before = run.ledger(count)
     assert run.flit(*APPROVE, "--for", "full").code == 2
-    assert at_terminal(run, "yes")[0] == 1
+    command = (*APPROVE, "--for", "full", "--without-sample")
+    run.at_terminal("yes", *command).ends_with(1)
     assert run.ledger(count) == before
-    code, said = at_terminal(run, MIGRATION)
-    assert (code, run.ledger(count)) == (0, [(before[0][0] + 1,)]), said
-
-
-def at_terminal(run: PracticeRun, typed: str) -> tuple[int, str]:
-    """The command at a terminal where a person types this. Exit status and what it said."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, f"{typed}\n".encode())
-        command = [sys.executable, "-m", "flit_pipeline.cli", *APPROVE, "--for", "full", "--without-sample"]
-        ended = subprocess.run(
-            command, stdin=theirs, capture_output=True, text=True, env=run.environment, cwd=REPOSITORY, timeout=PATIENCE
-        )  # fmt: skip
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return ended.returncode, ended.stderr + ended.stdout
+    run.at_terminal(MIGRATION, *command).ok()
+    assert run.ledger(count) == [(before[0][0] + 1,)]
 
 
 def test_the_name_stands_in_the_ledger_and_in_status_and_nowhere_else(story: Story, run: PracticeRun) -> None:

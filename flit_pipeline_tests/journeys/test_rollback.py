@@ -1,7 +1,8 @@
 """A migration is taken back: everything of ours goes, nothing of theirs, and what people work with stays, listed.
 
-Every row of every table of the database is compared by SQL, before the first step and after the last. One story: loaded
-and taken back without a trace; loaded again, worked with, three more windows, the newest taken back, then everything.
+Every row of every table of the database is compared by SQL, before the first step and after the last. One story: loaded,
+the notes alone taken back and loaded again, everything taken back without a trace; loaded again, worked with, three more
+windows, the newest taken back, then everything.
 """
 
 import json
@@ -37,13 +38,25 @@ ALONG = {
 }
 
 
+NOTE = "mail.message"
+NOTES = {route for route, (table, _) in KEYS.items() if table == "mail_message"}
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
 @dataclass
 class Story:
-    """What was there before and after each step."""
+    """What was there before and after each step.
+
+    ``typed``: the rollback of the notes at a terminal, the wrong word and the name; ``stood``: rows of ours before,
+    after each of them, and after the load that brought the notes again.
+    """
 
     run: PracticeRun
     foreign: dict[str, list[int]]
     before: Everything
+    typed: list[Ended] = field(default_factory=list)
+    stood: list[Rows] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
     restored: dict[str, Change] = field(default_factory=dict)
     first: dict[str, Any] = field(default_factory=dict)
     filed: dict[str, int] = field(default_factory=dict)
@@ -62,7 +75,22 @@ class Story:
     def roll_back(self, *options: str) -> dict[str, Any]:
         """Take back and read the certificate."""
         self.run.flit("run", "rollback", MIGRATION, "--yes", "--json", *options).ok()
+        return self.certificate()
+
+    def certificate(self) -> dict[str, Any]:
+        """Of the newest rollback."""
         return dict(json.loads((self.run.home / MIGRATION / "reports/rollback.json").read_text()))
+
+    def keep(self) -> None:
+        """What stands of ours: notes by what they say, for they come again with other ids; the rest to the second."""
+        says = "x_flit_key, model, res_id, body, subject, message_type, subtype_id, author_id, date"
+        self.stood.append({
+            table: sorted(self.run.odoo.sql(
+                f"select {says if table == 'mail_message' else 'x_flit_key, id, write_date, write_uid'} from {table}"
+                " where x_flit_key is not null"
+            ), key=str)
+            for table in TABLES
+        })  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +110,13 @@ def told(story: Story) -> Story:
     load(run)
     kinds = "select type, count(*) from ir_attachment where x_flit_key is not null group by type"
     story.filed = {str(kind): int(count) for kind, count in odoo.sql(kinds)}
+    story.keep()
+    for word in ("yes", MIGRATION):
+        story.typed.append(run.at_terminal(word, "run", "rollback", MIGRATION, "--model", NOTE, "--json"))
+        story.keep()
+    story.notes = story.certificate()
+    run.run("full").ok()
+    story.keep()
     story.first = story.roll_back()
     story.restored = story.before.changes(Everything.of(odoo))
 
@@ -159,6 +194,28 @@ def test_without_an_edit_the_database_is_as_it_was_before(story: Story) -> None:
         set(story.first["deleted"]) & {"account_entry"}
     )
     assert sum(1 for line in story.first["removed"] if line.startswith("field ")) > 80
+
+
+def test_nothing_is_taken_back_before_a_person_saw_the_plan_and_typed_the_name(story: Story) -> None:
+    loaded, refused, taken, _ = story.stood
+    wrong, right = story.typed
+    wrong.ends_with(1)
+    assert "something else was typed" in wrong.err and wrong.last.get("ok") is False
+    assert refused == loaded
+    right.ok()
+    assert taken != loaded
+    plan = {f"delete: {number} {route}" for route, number in story.notes["deleted"].items()}
+    for ended in story.typed:
+        assert plan <= set(ended.err.partition("type the migration's name to roll it back")[0].splitlines())
+
+
+def test_one_model_goes_alone_and_a_full_load_brings_exactly_its_records_again(story: Story) -> None:
+    loaded, _, taken, again = story.stood
+    assert len(loaded["mail_message"]) == sum(story.notes["deleted"].values()) > 100
+    assert story.notes["deleted"].keys() == NOTES & story.first["deleted"].keys()
+    assert story.notes["holds"] and story.notes["left"] == {} and story.notes["removed"] == []
+    assert taken == {**loaded, "mail_message": []}, "the other models stand as they were written"
+    assert again == loaded
 
 
 def test_the_windows_met_a_conflict_a_vanished_and_a_merged_patient(story: Story) -> None:
