@@ -81,10 +81,6 @@ class Resolver:
         if emails - {""}:
             self._users |= self.destination.users(sorted(emails - {""}))
 
-    def knows(self, route: str, key: str) -> bool:
-        """True where a record that the prepared images point at is in the crosswalk."""
-        return (route, self.store.vault.ref(key)) in self._refs
-
     def resolve(
         self, model: str, image: Mapping[str, Any], *, later: frozenset[str]
     ) -> tuple[dict[str, Any], list[str]]:
@@ -153,11 +149,15 @@ class Resolver:
             raise BadValue(f"{xmlid} is not in the destination", rule="xmlid_missing", column=name, remedy=remedy)
         return self._xmlids[xmlid]
 
+    def _comes(self, route: str, ref: str, later: frozenset[str]) -> bool:
+        """True where a record that is not there yet may come in this load."""
+        return route in later
+
     def _ref(self, name: str, pair: Sequence[str], later: frozenset[str]) -> int:
         route, key = pair
         ref = self.store.vault.ref(key)
         found = self._refs.get((route, ref))
-        if found is None and route in later:
+        if found is None and self._comes(route, ref, later):
             raise NotYet
         if found is None:
             raise BadValue(
@@ -175,6 +175,11 @@ def markers(image: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 yield from markers(child)
         elif isinstance(value, dict):
             yield value
+
+
+def is_file(value: Any) -> bool:
+    """True for the marker of a file in an image."""
+    return isinstance(value, dict) and "$file" in value
 
 
 def _login(text: str) -> str:

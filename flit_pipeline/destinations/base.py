@@ -204,9 +204,6 @@ class Destination(Protocol):
     def keyed(self, model: str, prefix: str, after: int, limit: int) -> dict[int, str]:
         """Id -> source key of records whose key starts with the prefix, archived ones included, by id, after an id."""
 
-    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
-        """Source key -> id of records that carry one of these very keys, archived ones included."""
-
     def traces(self, since: str) -> dict[str, int]:
         """What this program's user left behind besides the records, since a time (UTC): mails, notifications, logs."""
 

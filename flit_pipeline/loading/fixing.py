@@ -18,11 +18,11 @@ from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.loading import approval
-from flit_pipeline.loading.parcels import Parcels, is_file
+from flit_pipeline.loading.parcels import Parcels
 from flit_pipeline.loading.sender import Item, Sender, sweep
 from flit_pipeline.loading.stage import Writable, writing
 from flit_pipeline.present import require_schema
-from flit_pipeline.resolve import Resolver
+from flit_pipeline.resolve import Resolver, is_file
 from flit_pipeline.results import Command
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute

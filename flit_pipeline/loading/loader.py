@@ -10,7 +10,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from flit_pipeline.comparison import left_alone, merge
+from flit_pipeline.decisions import (
+    ADOPT,
+    ALIKE,
+    CHANGED,
+    CREATE,
+    LOST,
+    NOTHING,
+    REMEDIES,
+    UNCHANGED,
+    Adoption,
+    decided,
+    hanging,
+    parent_gone,
+    rules_of,
+    same_file,
+)
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import pairs, records, refused
@@ -18,11 +33,11 @@ from flit_pipeline.ledger.batches import Intent
 from flit_pipeline.ledger.records import Known
 from flit_pipeline.ledger.refused import Refusal
 from flit_pipeline.ledger.store import Store
-from flit_pipeline.loading.adoption import NOTHING, REMEDIES, Adopting, Adoption, adoptions, disputed, still_kept
+from flit_pipeline.loading.adoption import Adopting, adoptions
 from flit_pipeline.loading.lanes import Lanes, parent_of
-from flit_pipeline.loading.parcels import Parcels, is_file
+from flit_pipeline.loading.parcels import Parcels
 from flit_pipeline.loading.sender import Item, Sender
-from flit_pipeline.resolve import Resolver, pointed
+from flit_pipeline.resolve import Resolver, is_file
 from flit_pipeline.results import Command, LoadCounts
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration import BoundRoute, Migration
@@ -46,13 +61,9 @@ class Loader:
     ) -> None:  # fmt: skip
         self._store, self._destination, self._window = store, destination, window
         self._model = routes[0].model
+        self._routes = routes
         rules = {route.name: route.files for route in routes}
-        self._overwrite = {
-            route.name: [name for name, rule in route.route.fields.items() if rule.on_edit == "overwrite"]
-            for route in routes
-        }
         self._parcels = Parcels(files, destination, self._model, rules) if files is not None else None
-        self._states = {route.name: route.route.state for route in routes if route.route.state}
         self._size = migration.file.batch_size
         self._lanes = migration.file.lanes
         self._resolver = resolver
@@ -64,9 +75,12 @@ class Loader:
 
     def load(self, rows: Iterator[Row], *, last: bool = False) -> list[LoadCounts]:
         """Load all rows. ``last``: every record that can exist does, so an open ref is refused, not deferred."""
-        self._last = last
         if last:
             self._later = frozenset()
+        self._rules = {
+            one.name: rules_of(self._destination, one, self._adoptions.get(one.name, NOTHING), last=last)
+            for one in self._routes
+        }
         for stage in ("load", "conflict"):
             for name in self.counts:
                 refused.replace(self._store, self._window, stage, [], route=name)
@@ -125,6 +139,7 @@ class Loader:
         changed: list[Changed] = []
         adopting: list[Adopting] = []
         held: list[Refusal] = []
+        ref = self._store.vault.ref
         for row, image in zip(chunk, images, strict=True):
             counts = self.counts[row["route"]]
             counts.mapped += 1
@@ -138,25 +153,27 @@ class Loader:
             digest = self._digest(values)
             there = known.get(row["key_ref"])
             parent = parent_of(row["key"], image, self._destination.parents)
-            adoption = self._adoptions.get(row["route"], NOTHING)
-            if there is None and (fields := self._hanging_on_lost(image)):
-                held.append(self._refusal(row, image, _parent_gone(fields[0])))
-                counts.quarantined += 1
-            elif there is None and row["key_ref"] in adoption.held:
-                held.append(self._held(row, image, adoption.held[row["key_ref"]]))
-                counts.quarantined += 1
-            elif there is None and row["key_ref"] in adoption.pairs:
-                adopting.append(
-                    Adopting(row["route"], row["key"], row["key_ref"], values, digest, parent, tuple(deferred))
-                )
-            elif there is None:
+            adoption = self._rules[row["route"]].adoption
+            lost = hanging(image, self._lost, ref) if there is None else []
+            fate = decided(there, digest, row["key_ref"], adoption, lost=bool(lost))
+            if fate == CREATE:
                 intent = Intent(row["route"], row["key"], row["key_ref"], "create", digest, values)
                 counts.created += 1
                 creates.append(Item(intent, Command(row["key"], values), parent))
-            elif there.sent_hash == digest:
+            elif fate == UNCHANGED:
                 counts.unchanged += 1
-            else:
+            elif fate == CHANGED and there is not None:
                 changed.append((parent, row, values, digest, there))
+            elif fate == ADOPT:
+                adopting.append(
+                    Adopting(row["route"], row["key"], row["key_ref"], values, digest, parent, tuple(deferred))
+                )
+            elif fate == ALIKE:
+                held.append(self._held(row, image, adoption.held[row["key_ref"]]))
+                counts.quarantined += 1
+            elif fate == LOST:
+                held.append(self._refusal(row, image, parent_gone(lost[0])))
+                counts.quarantined += 1
         adopted = list(self._adopted(adopting, held))
         if held:
             with self._store.write() as connection:
@@ -165,7 +182,7 @@ class Loader:
 
     def _adopted(self, adopting: Sequence[Adopting], held: list[Refusal]) -> Iterator[Item]:
         """Records of the CRM that become ours; ``held`` gets those that cannot."""
-        found = adoptions(self._destination, self._model, lambda route: self._adoptions[route], adopting)
+        found = adoptions(self._destination, self._model, self._rules, adopting)
         for one, item in found:
             counts = self.counts[one.route]
             if isinstance(item, str):
@@ -177,40 +194,21 @@ class Loader:
             yield item
 
     def _updates(self, changed: Sequence[Changed]) -> list[Item]:
-        """Three-way: base is what we saw, mine the new image, theirs the destination now."""
+        """Three-way (decisions.Rules): what is to be written, what is kept and listed."""
         if not changed:
             return []
-        model, destination = self._model, self._destination
+        ref = self._store.vault.ref
         last = records.images(self._store, [(known.last_batch, known.last_ord) for *_, known in changed])
         fields = sorted({n for _, _, values, _, _ in changed for n, value in values.items() if not is_file(value)})
-        states = {state.field for state in self._states.values()}
-        now = destination.read(model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
+        states = {rules.state.field for rules in self._rules.values() if rules.state}
+        now = self._destination.read(self._model, [known.dest_id for *_, known in changed], sorted({*fields, *states}))
         items: list[Item] = []
         kept = {name: pairs.kept_fields(self._store, name) for name in self.counts}
         for parent, row, values, digest, known in changed:
             sent, seen = last[known.last_batch, known.last_ord]
-            there = now.get(known.dest_id)
             own = kept[row["route"]].get(row["key_ref"], set())
-            stays = still_kept(destination, model, self._adoptions.get(row["route"], NOTHING), own, there)
-            merged = merge(
-                sent,
-                {name: value for name, value in seen.items() if name not in own},
-                {name: value for name, value in values.items() if not is_file(value) and name not in stays},
-                there,
-                lambda name, value: destination.canonical(model, name, value),
-                self._overwrite[row["route"]],
-            )
-            if there is not None and not self._last:  # a second pass brings nothing new of the source
-                merged.conflicts += disputed(destination, model, stays, sent, values, there)
-            for name in set(self._hanging_on_lost(json.loads(row["image"]))) & merged.values.keys():
-                merged.conflicts.append(name)  # moved to a record that a user deleted or merged
-                del merged.values[name], merged.before[name]
-            for name, value in values.items():
-                if is_file(value) and not merged.gone and not _same_file(value, sent.get(name)):
-                    merged.values[name] = value
-            state = self._states.get(row["route"])
-            if state and not merged.gone:
-                merged = left_alone(merged, now[known.dest_id][state.field], state.to)
+            lost = hanging(json.loads(row["image"]), self._lost, ref) if self._lost else []
+            merged = self._rules[row["route"]].changed(values, sent, seen, now.get(known.dest_id), own, lost)
             if merged.conflicts or merged.gone:
                 self._keep(row, merged.conflicts or ["id"], known, gone=merged.gone)
                 # what was never sent does not count as sent: the next load asks about the edit again
@@ -230,14 +228,6 @@ class Loader:
             )  # fmt: skip
             items.append(Item(intent, Command(row["key"], merged.values, known.dest_id), parent))
         return items
-
-    def _hanging_on_lost(self, image: Mapping[str, Any]) -> list[str]:
-        """Fields that point at a record which a user has deleted or merged in the destination."""
-        if not self._lost:
-            return []
-        ref = self._store.vault.ref
-        markers = ((name, value) for name, value in image.items() if isinstance(value, dict))
-        return [name for name, one in markers if any((route, ref(key)) in self._lost for route, key in pointed(one))]
 
     def _tell_overwritten(self, row: Row, names: Sequence[str], known: Known) -> None:
         """An edit that the spec's policy writes over is listed for good: its value stands in the intent's before."""
@@ -277,21 +267,9 @@ class Loader:
         return Refusal("load", name, row["key_ref"], bad.rule, bad.remedy, content, bad.column, name)
 
 
-def _parent_gone(column: str) -> BadValue:
-    remedy = "put the record it hangs on back in the CRM, or enter this one by hand where it belongs"
-    return BadValue(
-        "the record this one hangs on was deleted or merged in the CRM", rule="parent_gone_in_destination",
-        column=column, remedy=remedy,
-    )  # fmt: skip
-
-
-def _same_file(wanted: Mapping[str, Any], sent: Any) -> bool:
-    return is_file(sent) and all(sent[part] == wanted[part] for part in ("$file", "expected"))
-
-
 def _same_files(values: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
     """Markers of files that an update leaves as they are, with what was read of them: SHA-1 and size, or the link."""
-    return {n: sent[n] for n, value in values.items() if is_file(value) and _same_file(value, sent.get(n))}
+    return {n: sent[n] for n, value in values.items() if is_file(value) and same_file(value, sent.get(n))}
 
 
 @contextmanager

@@ -3,39 +3,26 @@
     matches/<route>     key, key_ref, dest_id, state, archived, other_key: a source record with one of its candidates
     matching/stamp      destination and spec they were looked for with
 
-A look reads the destination in pages and writes nothing to it. It is made by `run match`, so that a person can see the
-pairs, and again before every load, so that what nobody has confirmed is held instead of being created as a double.
-What belongs here: looking, listing, confirming, striking. What does not: writing an adopted record (adoption).
+Looked for by `run match`, so that a person can see the pairs, and again before every load, so that what nobody has
+confirmed is held instead of being created as a double.
+What belongs here: listing, confirming, striking. What does not: the look itself (pairing), writing an adopted record
+(adoption).
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 
 import pyarrow as pa
 
+from flit_pipeline.decisions import Adoption
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import NotApproved
-from flit_pipeline.ledger import pairs, records
+from flit_pipeline.ledger import pairs
 from flit_pipeline.ledger.pairs import Pair
-from flit_pipeline.loading.adoption import AMBIGUOUS, UNCONFIRMED, Adoption
-from flit_pipeline.mapping.keys import prefix
-from flit_pipeline.mapping.matching import (
-    LOADED,
-    OTHER_ROUTE,
-    PAIR,
-    SEVERAL_IN_CRM,
-    SEVERAL_IN_SOURCE,
-    STRUCK,
-    TAKEN,
-    Edge,
-    Evidence,
-    evidence_of,
-    folder,
-    judged,
-)
-from flit_pipeline.specs.migration import BoundRoute, Migration
+from flit_pipeline.mapping.matching import LOADED, OTHER_ROUTE, PAIR, STRUCK, TAKEN, Edge, judged
+from flit_pipeline.pairing import UNCLEAR, look, looked_at, matching_routes
+from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.workspace import Workspace
 
 ROOM = "matches"
@@ -46,12 +33,6 @@ EDGES = pa.schema(
         ("other_key", pa.bool_()), ("state", pa.string()),
     ]
 )  # fmt: skip
-UNCLEAR = (SEVERAL_IN_CRM, SEVERAL_IN_SOURCE, OTHER_ROUTE)
-
-
-def matching_routes(migration: Migration) -> list[BoundRoute]:
-    """Routes with a ``match`` that is not switched off, in loading order."""
-    return [route for route in migration.routes.values() if evidence_of(route.route)]
 
 
 def find(work: Workspace, destination: Destination) -> dict[str, list[Edge]]:
@@ -72,51 +53,14 @@ def find(work: Workspace, destination: Destination) -> dict[str, list[Edge]]:
     return found
 
 
-def look(work: Workspace, destination: Destination, route: BoundRoute, identity: str) -> list[Edge]:
-    """Each source record of a route that has no record yet, with each of its candidates. Reads all of the model."""
-    fields = evidence_of(route.route)
-    fold = folder(fields, work.migration.source.locale)
-    sources: dict[Evidence, list[tuple[str, str]]] = {}
-    loaded: set[str] = set()
-    every = 0
-    for batch in work.staging.batches("mapped", route.name, columns=["key", "key_ref", "image"]):
-        rows = batch.to_pylist()
-        every += len(rows)
-        loaded |= records.ids(work.store, route.name, [row["key_ref"] for row in rows]).keys()
-        for row in rows:
-            if evidence := fold(json.loads(row["image"])):
-                sources.setdefault(evidence, []).append((row["key"], row["key_ref"]))
-    if len(loaded) == every:
-        return []
-    edges = []
-    ours = prefix(work.migration.source.system, "", "")[:-2]
-    for page in destination.candidates(route.model, list(fields), ours):
-        hits = [(one, sources[evidence]) for one in page if (evidence := fold(one.values)) in sources]
-        known = pairs.taken(work.store, route.model, [one.dest_id for one, _ in hits])
-        edges += [
-            Edge(key, key_ref, one.dest_id, one.archived, bool(one.key))
-            for one, alike in hits if one.dest_id not in known for key, key_ref in alike
-        ]  # fmt: skip
-    return judged(edges, pairs.struck(work.store, identity, route.name), loaded)
-
-
 def adoption_of(work: Workspace, destination: Destination, route: BoundRoute) -> Adoption | None:
     """What a load of the route adopts and holds, looked at now; None for a route that matches nothing."""
-    match = route.route.match
-    if match is None or not evidence_of(route.route):
+    found = looked_at(work, destination, route)
+    if found is None:
         return None
-    identity = destination.identity()
-    edges = look(work, destination, route, identity)
+    adoption, edges = found
     _write(work, route.name, edges)
-    confirmed = {key_ref: dest_id for _, key_ref, dest_id in pairs.confirmed(work.store, identity, route.name)}
-    rules = {PAIR: (match.unconfirmed, UNCONFIRMED)} | dict.fromkeys(UNCLEAR, (match.ambiguous, AMBIGUOUS))
-    held = {
-        one.key_ref: rules[one.state][1]
-        for one in edges
-        if one.key_ref not in confirmed and one.state in rules and rules[one.state][0] == "hold"
-    }
-    own = frozenset(work.migration.models[route.model].creates)
-    return Adoption(match.policy, confirmed, held, own)
+    return adoption
 
 
 def staged(work: Workspace, route: str) -> list[Edge]:

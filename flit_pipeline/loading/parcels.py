@@ -13,6 +13,7 @@ from typing import Any
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.errors import BadValue, RowRefused
 from flit_pipeline.loading.sender import Item
+from flit_pipeline.resolve import is_file
 from flit_pipeline.sources.files import FileSource
 from flit_pipeline.specs.migration_spec import FieldRule
 
@@ -91,8 +92,3 @@ class Parcels:
                 remedy="look whether the file was changed or cut off in the source, and run again",
             )  # fmt: skip
         return content, digest
-
-
-def is_file(value: Any) -> bool:
-    """True for the marker of a file in an image."""
-    return isinstance(value, dict) and "$file" in value

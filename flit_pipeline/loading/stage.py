@@ -7,9 +7,9 @@ from operator import itemgetter
 from typing import Protocol
 
 from flit_pipeline import selection
+from flit_pipeline.decisions import Adoption
 from flit_pipeline.destinations.base import Destination
 from flit_pipeline.loading import approval, apps
-from flit_pipeline.loading.adoption import Adoption
 from flit_pipeline.loading.anchored import anchored
 from flit_pipeline.loading.loader import Loader, Row
 from flit_pipeline.loading.matching import adoption_of
@@ -109,7 +109,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
                     work.migration, work.store, destination, window.id, stream, destination.lease.beat, resolver,
                     files, adoptions,
                 )  # fmt: skip
-                counts = loader.load(_rows(work, stream, chosen), last=last)
+                counts = loader.load(in_order(work, stream, chosen), last=last)
                 if not last:
                     results += counts
             sweep(work.store, destination)
@@ -117,7 +117,7 @@ def load_model(work: Workspace, destination: Writable, model: str, files: FileSo
     return results
 
 
-def _rows(work: Workspace, stream: Sequence[BoundRoute], chosen: Selection | None = None) -> Iterator[Row]:
+def in_order(work: Workspace, stream: Sequence[BoundRoute], chosen: Selection | None = None) -> Iterator[Row]:
     """Rows of the routes, each in its own order, merged by their places; of the ``chosen`` where some are."""
     parts = (_rows_of(work, one.name, None if chosen is None else chosen.get(one.name, frozenset())) for one in stream)
     return heapq.merge(*parts, key=itemgetter("place"))

@@ -1,29 +1,48 @@
 """Before anything is written: what a load would do with every mapped record, against the destination as it is now.
 
-    planned/<route>   key_ref, id, action, field, old, new     cells that would be written, and those kept (sealed)
+    planned/<route>   key_ref, id, action, field, old, new     (sealed)
 
-The same questions as the loader's, in its order: refs, hash of what was sent last, three-way merge. Nothing is sent.
-Memory holds a page of records, and of the routes that others point at twelve bytes a record.
+    create, update, adopt          a cell that would be written
+    edit_overwritten               the same, over what a user typed: the field's policy says so
+    conflict_kept                  a cell that is wanted and not written, for a user edited it
+    kept                           a cell of an adopted record that stays the CRM's own
+    held, gone                     a record that would be held (``new``: the rule), or is not there any more
+
+The decisions are the loader's (decisions.py, pairing.py), here without the sending. A ref to a record of this very load
+reads ``{"new": [routes]}``. What only the load can find out is not foretold: what the server refuses, files that are
+missing or differ. Memory holds a page of records, and of the routes that others point at twelve bytes a record.
 """
 
 import json
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from flit_pipeline.comparison import left_alone, merge
-from flit_pipeline.destinations.base import Destination
+from flit_pipeline.decisions import (
+    ADOPT,
+    ALIKE,
+    CREATE,
+    LOST,
+    NOTHING,
+    UNCHANGED,
+    decided,
+    hanging,
+    parent_gone,
+    rules_of,
+)
+from flit_pipeline.destinations.base import Destination, Image
 from flit_pipeline.errors import BadValue
-from flit_pipeline.ledger import batches, pairs, records, windows
+from flit_pipeline.ledger import batches, pairs, records, refused, windows
 from flit_pipeline.ledger.records import Known
+from flit_pipeline.pairing import looked_at
 from flit_pipeline.present import require_schema
 from flit_pipeline.proved import PlanReport, RoutePlan
-from flit_pipeline.resolve import Resolver, pointed
+from flit_pipeline.resolve import Resolver, is_file, markers, pointed
 from flit_pipeline.specs.migration import BoundRoute
 from flit_pipeline.verification.cells import PAGE, Only
 from flit_pipeline.verification.classes import text
@@ -35,6 +54,7 @@ PLANNED = pa.schema([
 ])  # fmt: skip
 Refs = npt.NDArray[np.void]
 REF = np.dtype("V12")
+NEW = "new"
 
 
 def planned(work: Workspace, destination: Destination, *, only: Only | None = None) -> PlanReport:
@@ -49,17 +69,22 @@ def planned(work: Workspace, destination: Destination, *, only: Only | None = No
     report = PlanReport()
     if only is None:
         work.staging.clear("planned")
-    resolver = Resolver(work.migration, work.store, destination)
+    resolver = _Foreteller(work.migration, work.store, destination)
     pointed_at = {target for route in work.migration.routes.values() for target in route.refs}
-    coming: dict[str, Refs] = {}
+    lost = set(refused.refs(work.store, "gone"))
+    adopted: dict[str, set[int]] = {}
     for route in work.migration.routes.values():
-        planner = _Planner(work, destination, route, resolver, coming)
+        for target in route.refs - resolver.coming.keys():  # of its own cycle
+            mapped = work.staging.read("mapped", target, columns=["key_ref"])["key_ref"].to_pylist()
+            resolver.coming[target] = np.sort(_packed(mapped))
+        planner = _Planner(work, destination, route, resolver, lost, adopted.setdefault(route.model, set()))
         chosen = None if only is None else set(only.get(route.name, ()))
         with work.staging.writing(PLANNED, "planned", route.name) as writer:
             for page in _pages(work, route, chosen):
-                planner.page(page, writer)
+                if cells := planner.page(page):
+                    writer.write_table(pa.Table.from_pylist(cells, schema=PLANNED))
         if route.name in pointed_at:
-            coming[route.name] = np.sort(np.concatenate([np.empty(0, REF), *planner.made]))
+            resolver.coming[route.name] = np.sort(np.concatenate([np.empty(0, REF), *planner.made]))
         report.routes[route.name] = planner.plan
     report.seconds = time.monotonic() - began
     return report
@@ -78,140 +103,201 @@ def _packed(refs: Collection[str]) -> Refs:
     return np.frombuffer(bytes.fromhex("".join(refs)), dtype=REF)
 
 
-class _Planner:
-    """One route. ``made``: refs of the records that will stand after the load; ``coming``: those of other routes."""
+@dataclass
+class _Foreteller(Resolver):
+    """Resolves as the load will: what will stand by then is deferred instead of refused.
 
-    def __init__(
-        self, work: Workspace, destination: Destination, route: BoundRoute, resolver: Resolver,
-        coming: Mapping[str, Refs],
-    ) -> None:  # fmt: skip
-        self._work, self._destination, self._route, self._resolver = work, destination, route, resolver
-        self._coming = coming
-        self._later = frozenset(work.migration.routes)
-        decided = pairs.confirmed(work.store, destination.identity(), route.name) if route.route.match else []
-        self._confirmed = {ref: dest_id for _, ref, dest_id in decided}
-        self.plan = RoutePlan()
-        self.made: list[Refs] = []
-        self._own = {
-            target: np.sort(_packed(work.staging.read("mapped", target, columns=["key_ref"])["key_ref"].to_pylist()))
-            for target in route.refs if target not in coming
-        }  # fmt: skip
-        """Of its own cycle: what is mapped will be there; those that are refused are few and held in the last pass."""
+    ``coming``: route -> refs of the records that will stand once it is loaded. Of a route in the cycle that is just
+    looked at all that is mapped: those of it that are refused are few, and held in the last pass.
+    """
 
-    def page(self, rows: list[dict[str, str]], writer: pq.ParquetWriter) -> None:
-        """Decide a page of mapped rows."""
-        refs = [row["key_ref"] for row in rows]
-        known = records.known(self._work.store, self._route.name, refs)
-        images = [json.loads(row["image"]) for row in rows]
-        self._resolver.prepare(images)
-        there = self._destination.standing(
-            self._route.model, [row["key"] for row in rows if row["key_ref"] not in known]
-        )
-        cells: list[dict[str, Any]] = []
-        held: set[str] = set()
-        changed: list[tuple[str, dict[str, Any], dict[str, Any], Known]] = []
-        for row, image in zip(rows, images, strict=True):
-            self.plan.records += 1
-            ref = row["key_ref"]
-            try:
-                values, new = self._values(image)
-            except BadValue as bad:
-                held.add(ref)
-                self._count("held")
-                self.plan.rules[bad.rule] = self.plan.rules.get(bad.rule, 0) + 1
-                cells.append(_cell(ref, None, "held", bad.column, None, bad.rule))
-                continue
-            one = known.get(ref)
-            if one is not None and not new and one.sent_hash == self._digest(values):
-                self._count("unchanged")
-            elif one is not None:
-                changed.append((ref, values, new, one))
-            elif row["key"] in there or ref in self._confirmed:
-                self._count("adopt")
-                cells.append(_cell(ref, there.get(row["key"], self._confirmed.get(ref)), "adopt", "", None, None))
-            else:
-                self._count("create")
-                cells += self._written(ref, None, "create", {}, values | new)
-        cells += self._changes(changed)
-        self.made.append(_packed([ref for ref in refs if ref not in held]))
-        if cells:
-            writer.write_table(pa.Table.from_pylist(cells, schema=PLANNED))
+    coming: dict[str, Refs] = field(default_factory=dict)
 
-    def _values(self, image: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Wire values, and fields that will point at records of this very load. Raises BadValue for what is held."""
-        for name, marker in image.items():
-            for route, key in pointed(marker) if isinstance(marker, dict) else ():
-                if not self._resolver.knows(route, key) and not self._will_stand(route, self._work.vault.ref(key)):
-                    raise BadValue("a ref was looked up", rule="unresolved_ref", column=name)
-        values, deferred = self._resolver.resolve(self._route.model, image, later=self._later)
-        new = {name: {"new": sorted({route for route, _ in pointed(image[name])})} for name in deferred}
-        return {name: value for name, value in values.items() if name not in new}, new
-
-    def _will_stand(self, route: str, ref: str) -> bool:
-        among = self._coming.get(route, self._own.get(route))
+    def stands(self, route: str, ref: str) -> bool:
+        """True where the record is there or will be."""
+        if (route, ref) in self._refs:
+            return True
+        among = self.coming.get(route)
         if among is None or not len(among):
             return False
         wanted = _packed([ref])[0]
         place = int(np.searchsorted(among, wanted))
         return place < len(among) and bool(among[place] == wanted)
 
-    def _changes(self, changed: list[tuple[str, dict[str, Any], dict[str, Any], Known]]) -> Iterator[dict[str, Any]]:
-        """Three-way, as the loader: what would be written, and the edits that would be kept."""
+    def _comes(self, route: str, ref: str, later: frozenset[str]) -> bool:
+        return route in later or self.stands(route, ref)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A mapped record. ``never``: fields whose target never comes: it is written without them, and then held."""
+
+    ref: str
+    key: str
+    image: Mapping[str, Any]
+    values: dict[str, Any]
+    never: Sequence[str]
+
+
+class _Planner:
+    """One route. ``made``: refs of the records that will stand after the load; ``adopted``: ids that are taken."""
+
+    def __init__(
+        self, work: Workspace, destination: Destination, route: BoundRoute, resolver: _Foreteller,
+        lost: Collection[tuple[str, str]], adopted: set[int],
+    ) -> None:  # fmt: skip
+        self._store, self._destination, self._route, self._resolver = work.store, destination, route, resolver
+        self._lost, self._adopted = lost, adopted
+        found = looked_at(work, destination, route, adopted)
+        rules = rules_of(destination, route, found[0] if found else NOTHING)
+        canonical = rules.canonical
+        self._rules = replace(rules, canonical=lambda name, one: one if _is_new(one) else canonical(name, one))
+        names = list(work.migration.routes)
+        first = min(names.index(one.name) for one in self._stream(work))
+        self._later = frozenset(names[first:])
+        self._kept = pairs.kept_fields(work.store, route.name)
+        self.plan = RoutePlan()
+        self.made: list[Refs] = []
+
+    def _stream(self, work: Workspace) -> list[BoundRoute]:
+        one_stream = work.migration.models[self._route.model].one_stream
+        return list(work.migration.routes_of(self._route.model)) if one_stream else [self._route]
+
+    def page(self, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+        """Decide a page of mapped rows."""
+        vault = self._store.vault
+        refs = [row["key_ref"] for row in rows]
+        known = records.known(self._store, self._route.name, refs)
+        images = [json.loads(row["image"]) for row in rows]
+        self._resolver.prepare(images)
+        cells: list[dict[str, Any]] = []
+        held: set[str] = set()
+        adopting: list[_Asked] = []
+        changed: list[tuple[_Asked, Known]] = []
+        for row, image in zip(rows, images, strict=True):
+            self.plan.records += 1
+            ref, there = row["key_ref"], known.get(row["key_ref"])
+            try:
+                one = self._asked(row, image)
+            except BadValue as bad:
+                held.add(ref)
+                cells.append(self._held(ref, bad.column, bad.rule))
+                continue
+            new = any(_is_new(value) for value in one.values.values())
+            digest = "" if new else vault.digest(json.dumps(one.values, sort_keys=True).encode())
+            lost = hanging(image, self._lost, vault.ref) if there is None else []
+            fate = decided(there, digest, ref, self._rules.adoption, lost=bool(lost))
+            if fate == LOST:
+                held.add(ref)
+                cells.append(self._held(ref, lost[0], parent_gone(lost[0]).rule))
+            elif fate == ALIKE:
+                held.add(ref)
+                cells.append(self._held(ref, "", self._rules.adoption.held[ref]))
+            elif fate == ADOPT:
+                adopting.append(one)
+            elif fate == CREATE:
+                cells += self._written(one, None, CREATE, {}, one.values)
+                cells += self._counted(one, CREATE)
+            elif fate == UNCHANGED or there is None:
+                cells += self._counted(one, UNCHANGED)
+            else:
+                changed.append((one, there))
+        cells += self._adoptions(adopting, held)
+        cells += self._changes(changed)
+        self.made.append(_packed([ref for ref in refs if ref not in held]))
+        return cells
+
+    def _asked(self, row: Mapping[str, str], image: Mapping[str, Any]) -> _Asked:
+        """Wire values, with ``{"new": [routes]}`` for records of this very load. Raises BadValue for what is held."""
+        values, deferred = self._resolver.resolve(self._route.model, image, later=self._later)
+        never = []
+        for name in deferred:
+            targets = [pair for marker in markers({name: image[name]}) for pair in pointed(marker)]
+            if all(self._resolver.stands(route, self._store.vault.ref(key)) for route, key in targets):
+                values[name] = {NEW: sorted({route for route, _ in targets})}
+            else:
+                never.append(name)
+        return _Asked(row["key_ref"], row["key"], image, values, never)
+
+    def _adoptions(self, adopting: Sequence[_Asked], held: set[str]) -> Iterator[dict[str, Any]]:
+        """What would be written into records of the CRM, and what would stay their own. ``held`` is added to."""
+        key, found = self._destination.key_field, self._rules.adoption.pairs
+        now = self._read([found[one.ref] for one in adopting], {key, *(n for one in adopting for n in one.values)})
+        for one in adopting:
+            there = now.get(found[one.ref])
+            rule = self._rules.unadoptable(there, key)
+            if there is None or rule:
+                held.add(one.ref)
+                yield self._held(one.ref, "", rule)
+                continue
+            self._adopted.add(there["id"])
+            writes, stays = self._rules.parted(one.values, there, one.never)
+            values = {name: one.values[name] for name in writes}
+            yield from self._written(one, there["id"], ADOPT, there, {**values, key: one.key})
+            yield from (_cell(one.ref, there["id"], "kept", name, there[name], one.values[name]) for name in stays)
+            yield from self._counted(one, ADOPT)
+
+    def _changes(self, changed: Sequence[tuple[_Asked, Known]]) -> Iterator[dict[str, Any]]:
+        """Three-way: what would be written, and the edits that would be kept or written over."""
         if not changed:
             return
-        destination, model = self._destination, self._route.model
-        last = records.images(self._work.store, [(one.last_batch, one.last_ord) for *_, one in changed])
-        plain = sorted({n for _, values, _, _ in changed for n, value in values.items() if not _is_file(value)})
-        state = self._route.route.state
-        read = sorted({*plain, state.field}) if state else plain
-        now = destination.read(model, [one.dest_id for *_, one in changed], read)
-        for ref, values, new, one in changed:
-            sent, seen = last[one.last_batch, one.last_ord]
-            wanted = {name: value for name, value in values.items() if not _is_file(value)}
-            theirs = now.get(one.dest_id)
-            merged = merge(sent, seen, wanted, theirs, lambda name, value: destination.canonical(model, name, value))
-            if state and theirs is not None:
-                merged = left_alone(merged, theirs[state.field], state.to)
-            if merged.gone or theirs is None:
-                self._count("gone")
-                yield _cell(ref, one.dest_id, "gone", "", None, None)
+        last = records.images(self._store, [(known.last_batch, known.last_ord) for _, known in changed])
+        state = self._rules.state
+        fields = {name for one, _ in changed for name, value in one.values.items() if not is_file(value)}
+        now = self._read([known.dest_id for _, known in changed], fields | ({state.field} if state else set()))
+        for one, known in changed:
+            sent, seen = last[known.last_batch, known.last_ord]
+            there, own = now.get(known.dest_id), self._kept.get(one.ref, set())
+            lost = hanging(one.image, self._lost, self._store.vault.ref)
+            merged = self._rules.changed(one.values, sent, seen, there, own, lost)
+            if there is None:
+                self.plan.actions["gone"] += 1
+                yield _cell(one.ref, known.dest_id, "gone", "", None, None)
                 continue
-            files = {
-                name: value for name, value in values.items() if _is_file(value) and not _same(value, sent.get(name))
-            }
-            write = merged.values | files | new
-            action = "update" if write else "conflict_kept" if merged.conflicts else "unchanged"
-            self._count(action)
-            yield from self._written(ref, one.dest_id, "update", theirs, write)
+            over = {name: merged.values.pop(name) for name in merged.overwritten if name in merged.values}
+            yield from self._written(one, known.dest_id, "update", there, merged.values)
+            yield from self._written(one, known.dest_id, "edit_overwritten", there, over)
             for name in merged.conflicts:
-                yield _cell(ref, one.dest_id, "conflict_kept", name, theirs[name], values[name])
+                yield _cell(one.ref, known.dest_id, "conflict_kept", name, there.get(name), one.values[name])
+            writes = bool(merged.values or over)
+            action = "update" if writes else "conflict_kept" if merged.conflicts else UNCHANGED
+            yield from self._counted(one, action)
+
+    def _read(self, ids: Sequence[int], fields: Iterable[str]) -> dict[int, Image]:
+        """Records by id; a field that `prepare` has yet to make is empty."""
+        names = sorted(fields)
+        live = [name for name in names if name in self._rules.types]
+        found = self._destination.read(self._route.model, ids, live) if ids else {}
+        return {number: {**dict.fromkeys(names, False), **record} for number, record in found.items()}
 
     def _written(
-        self, ref: str, number: int | None, action: str, old: Mapping[str, Any], values: Mapping[str, Any]
+        self, one: _Asked, number: int | None, action: str, old: Mapping[str, Any], values: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
         for name, value in values.items():
             if number is None and self._destination.empty(self._route.model, name, value):
                 continue
             self.plan.fields[name] = self.plan.fields.get(name, 0) + 1
-            yield _cell(ref, number, action, name, old.get(name), value)
+            yield _cell(one.ref, number, action, name, old.get(name), value)
 
-    def _count(self, action: str) -> None:
-        self.plan.actions[action] += 1
+    def _counted(self, one: _Asked, action: str) -> Iterator[dict[str, Any]]:
+        """Count a record; one with a target that never comes counts as held, whatever is written of it before."""
+        if one.never:
+            yield self._held(one.ref, one.never[0], "unresolved_ref")
+        else:
+            self.plan.actions[action] += 1
 
-    def _digest(self, values: dict[str, Any]) -> str:
-        return self._work.vault.digest(json.dumps(values, sort_keys=True).encode())
+    def _held(self, ref: str, column: str, rule: str) -> dict[str, Any]:
+        self.plan.actions["held"] += 1
+        self.plan.rules[rule] = self.plan.rules.get(rule, 0) + 1
+        return _cell(ref, None, "held", column, None, rule)
 
 
 def _cell(ref: str, number: int | None, action: str, name: str, old: Any, new: Any) -> dict[str, Any]:
     return {"key_ref": ref, "id": number, "action": action, "field": name, "old": text(old), "new": text(new)}
 
 
-def _is_file(value: Any) -> bool:
-    return isinstance(value, dict) and "$file" in value
-
-
-def _same(wanted: Mapping[str, Any], sent: Any) -> bool:
-    return _is_file(sent) and all(sent[part] == wanted[part] for part in ("$file", "expected"))
+def _is_new(value: Any) -> bool:
+    return isinstance(value, dict) and NEW in value
 
 
 def release_window(work: Workspace) -> None:

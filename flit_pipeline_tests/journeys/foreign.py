@@ -19,7 +19,9 @@ OVERLAY = """\
 model: res.partner
 routes:
   insurance_carrier: {match: {by: {name: fold, is_company: caseless}, policy: keep}}
-  patient: {match: {by: {name: fold_words, email: caseless}, policy: fill_empty}}
+  patient:
+    match: {by: {name: fold_words, email: caseless}, policy: fill_empty}
+    fields: {function: {from: occupation, via: plain, on_edit: overwrite}}
 """
 
 
@@ -43,7 +45,7 @@ class Foreign:
 
 
 def overlay_in(run: PracticeRun) -> None:
-    """A practice overlay that switches the matching on."""
+    """A practice overlay that switches the matching on, and gives the source the last word on the occupation."""
     folder = run.folder / "practice"
     folder.mkdir()
     (folder / "migration.yaml").write_text("inherits: dr_dentes_to_odoo\n")

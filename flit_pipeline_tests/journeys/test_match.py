@@ -18,10 +18,21 @@ from openpyxl import load_workbook
 from flit_pipeline.destinations.odoo.client import QUIET
 from flit_pipeline_tests.everything import Change, Everything
 from flit_pipeline_tests.expected import assert_accounted_for, expected_carriers, expected_ids
+from flit_pipeline_tests.foretold import Foretold, assert_came_true, ends_of, foretell
 from flit_pipeline_tests.journeys import foreign
 from flit_pipeline_tests.journeys.foreign import Foreign
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
-from flit_pipeline_tests.practice_run import APPROVER, KEYS, MIGRATION, Ended, Practice, PracticeRun, hire, source_rows
+from flit_pipeline_tests.practice_run import (
+    APPROVER,
+    KEYS,
+    MIGRATION,
+    TABLES,
+    Ended,
+    Practice,
+    PracticeRun,
+    hire,
+    source_rows,
+)
 
 KILLS = [
     ("flit_pipeline.ledger.batches:begin@insurance_carrier", "after", "3"),  # behind those that create, one a lane
@@ -82,6 +93,7 @@ class Story:
     undecided: list[set[str]] = field(default_factory=list)
     told: list[tuple[Any, ...]] = field(default_factory=list)
     images: list[tuple[Any, ...]] = field(default_factory=list)
+    foretold: list[Foretold] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     likeness: dict[str, Any] = field(default_factory=dict)
     begin: Everything | None = None
@@ -124,6 +136,9 @@ def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
         struck = decided(run.folder / "out/matches.xlsx", told.there)
         told.said["struck"] = run.flit("match", MIGRATION, "--decisions", str(struck), "--by", APPROVER, "--json").ok()
         told.said["approve"] = run.flit(*approve, "full", "--without-sample").ok()
+        foretell_unseen(told)
+        anew = ("flit_pipeline.ledger.batches:begin", "before", "1", "read", MIGRATION)  # a dry run closes its window
+        run.flit(*anew, module="flit_pipeline_tests.faults.dying").ok()
         assert foreign.stand(run, told.there.ids) == told.before, "nothing may be written before the load"
         for place, when, number in KILLS:
             ended = run.flit(place, when, number, "load", MIGRATION, module="flit_pipeline_tests.faults.dying")
@@ -134,13 +149,28 @@ def story(odoo: OdooUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iter
         told.told = run.ledger("select route, dest_id from record where origin = 'adopted'")
         told.images = run.ledger(IMAGES)
         told.kept = {name for (name,) in run.ledger("select field from kept where route = 'patient'")}
+        assert_came_true(ends_of(run), told.foretold[0])
         told.load()
         run.sandbox.edit("patient", next(iter(told.there.alike)), street="Kaynakta yeni sokak", occupation="Arıcı")
+        foretell_unseen(told)
         told.load()
+        assert_came_true(ends_of(run), told.foretold[1])
         if LONG:
             new_likeness(told)
         take_back(told)
         yield told
+
+
+def foretell_unseen(story: Story) -> None:
+    """A dry run, which touches nothing."""
+    before = dates(story.run)
+    story.foretold.append(foretell(story.run))
+    assert dates(story.run) == before
+
+
+def dates(run: PracticeRun) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table that a load may write, by id and write date."""
+    return {table: run.odoo.sql(f"select id, write_date from {table} order by id") for table in TABLES}
 
 
 def new_likeness(story: Story) -> None:
@@ -296,6 +326,31 @@ def test_the_ledger_holds_what_a_rollback_needs(story: Story) -> None:
     for image in images.values():
         assert image["x_flit_key"] is False and image["x_first_name"] is False and "street" not in image
     assert {"name", "email", "street", "phone"} <= story.kept
+
+
+def test_what_the_dry_run_foretold_before_the_first_load_is_what_it_did(story: Story) -> None:
+    """Compared with the ledger in the fixture; here that there was something to foretell of each kind."""
+    told, there = story.foretold[0], story.there
+    adopted = {cell[:2] for cell in told.of("adopt")}
+    assert {route for route, _ in adopted} == {"patient", "insurance_carrier"}
+    assert len(adopted) == told.actions["adopt"] == len(there.pairs) + len(there.carriers)
+    assert {"name", "email", "street", "phone"} <= {name for _, _, name in told.kept}
+    assert told.actions["update"] == told.actions["conflict_kept"] == 0 and told.edits == set()
+    [twins] = there.one_of_two.values()
+    waiting = [ref for (route, ref), rule in told.held.items() if (route, rule) == ("patient", "match_ambiguous")]
+    assert len(waiting) == len(there.two_of_one) + len(twins)
+    along = [rule for (route, _), rule in told.held.items() if route == "clinical_note"]
+    assert along, "what hangs on them is held too"
+
+
+def test_the_dry_run_after_it_foretold_the_update_and_the_field_that_stays_the_crms(story: Story) -> None:
+    told = story.foretold[1]
+    names = {one: {name for route, _, name in told.of(one) if route == "patient"} for one in
+             ("create", "update", "adopt", "edit_overwritten")}  # fmt: skip
+    assert names == {"create": set(), "update": {"function"}, "adopt": set(), "edit_overwritten": set()}
+    assert [name for _, _, name in told.edits] == ["street"]
+    assert told.actions["adopt"] == 0 and {route for route, _, _ in told.of("create")} <= {"document"}  # files held
+    assert "match_ambiguous" in told.held.values()
 
 
 def test_a_second_run_writes_nothing_and_an_edit_of_the_source_is_told(story: Story) -> None:

@@ -317,10 +317,6 @@ class OdooDestination:
         """Id -> source key, by id."""
         return self._proof.keyed(model, prefix, after, limit) if KEY in self.field_types(model) else {}
 
-    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
-        """Source key -> id."""
-        return self._proof.standing(model, keys) if KEY in self.field_types(model) else {}
-
     def traces(self, since: str) -> dict[str, int]:
         """Mails waiting, notifications and log lines of our user."""
         return self._proof.traces(since, KEY in self.field_types("mail.message"))

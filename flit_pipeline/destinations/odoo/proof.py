@@ -81,12 +81,6 @@ class Reading:
         rows = self._client.read(model, "search_read", domain=domain, fields=[KEY], order="id", limit=limit, load=None)
         return {row["id"]: row[KEY] for row in rows}
 
-    def standing(self, model: str, keys: Sequence[str]) -> dict[str, int]:
-        """Source key -> id of records that carry one of these keys."""
-        domain = [[KEY, "in", list(keys)]]
-        rows = self._client.read(model, "search_read", domain=domain, fields=[KEY], order="id", load=None)
-        return {row[KEY]: row["id"] for row in rows}
-
     def traces(self, since: str, keyed: bool) -> dict[str, int]:
         """Counts of what our user made since a time. ``keyed``: messages have the field of our key.
 

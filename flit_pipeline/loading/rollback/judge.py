@@ -13,10 +13,10 @@ from flit_pipeline.destinations.undo import Side
 from flit_pipeline.errors import BadValue
 from flit_pipeline.ledger import history
 from flit_pipeline.ledger.history import Image, Key, Standing
-from flit_pipeline.loading.parcels import is_file
 from flit_pipeline.loading.rollback.fates import EDITED, GONE, NOT_KEPT, REFERENCED, Fate, Fates, ids_with
 from flit_pipeline.loading.rollback.scope import DELETE, RELEASE, RESTORE, Scope
 from flit_pipeline.loading.rollback.target import Target
+from flit_pipeline.resolve import is_file
 from flit_pipeline.workspace import Workspace
 
 SUMS = ("checksum", "file_size")
