@@ -119,9 +119,9 @@ def _totals(work: Workspace, routes: Mapping[str, Any], values: bool) -> Table:
     holds = {(name, field): one["holds"] for name, route in routes.items() for field, one in route["totals"].items()}
     if not values or not work.staging.exists("totals", "all"):
         return Table("Totals", ["route", "field", "agree"], [[*key, _yes(agree)] for key, agree in holds.items()])
-    head = ["route", "field", "source", "mapped", "held", "found"]
+    head = ["route", "field", "source", "mapped", "held", "kept", "found"]
     rows = work.staging.read("totals", "all").to_pylist()
-    listed = [[*(row[name] for name in head), _yes(holds.get((row["route"], row["field"]), False))] for row in rows]
+    listed = [[*(row.get(name) for name in head), _yes(holds.get((row["route"], row["field"]), False))] for row in rows]
     return Table("Totals", [*head, "agree"], listed)
 
 

@@ -4,7 +4,7 @@ What belongs here: the order of the questions. What does not: reading, and when 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +15,7 @@ from flit_pipeline.errors import BadValue
 from flit_pipeline.proved import REPAIRABLE, SOUND, RouteCells, Total
 from flit_pipeline.resolve import Resolver
 from flit_pipeline.specs.migration import BoundRoute, Migration
+from flit_pipeline.specs.migration_spec import FieldRule
 
 NUMBERS = ("integer", "float", "monetary")
 LOOSE = "many2one_reference"
@@ -53,13 +54,33 @@ class RouteJudge:
         self._numbers = [
             name for name in fields if self._types[name] in NUMBERS and not route.route.fields[name].targets
         ]
+        self._lines = {name: self._line_numbers(rule) for name, rule in route.lines.items()}
         self._links = {name: rule.targets for name, rule in route.route.fields.items() if rule.targets}
         self._files = route.files.keys()
         self._owners = [name for name, rule in route.route.fields.items() if rule.owner]
         self._models = {name: migration.routes[targets[0]].model for name, targets in self._links.items()}
         self._defaults = destination.defaults(route.model, [name for name in fields if name not in self.lacking])
         self.cells.fields = {name: {} for name in fields}
-        self.cells.totals = {name: Total() for name in self._numbers}
+        names = [*self._numbers, *(f"{name}.{one}" for name, found in self._lines.items() for one in found)]
+        self.cells.totals = {name: Total() for name in names}
+
+    def _line_numbers(self, rule: FieldRule) -> list[str]:
+        """Numeric fields of child records."""
+        types = self._destination.field_types(str(rule.model))
+        return [name for name, one in rule.fields.items() if types.get(name) in NUMBERS and not one.targets]
+
+    def _wanted(self, image: Mapping[str, Any]) -> Iterator[tuple[str, Decimal]]:
+        """Total and amount of every number of a mapped record, its lines among them."""
+        yield from ((name, number(image.get(name))) for name in self._numbers)
+        for name, numbers in self._lines.items():
+            lines = (image.get(name) or {}).get("$lines", ())
+            yield from ((f"{name}.{one}", number(child.get(one))) for _, child in lines for one in numbers)
+
+    def _there(self, record: Image) -> Iterator[tuple[str, Decimal]]:
+        """The same of a record as it stands."""
+        yield from ((name, number(record.get(name))) for name in self._numbers)
+        for name, numbers in self._lines.items():
+            yield from ((f"{name}.{one}", number(row[one])) for row in record.get(name) or () for one in numbers)
 
     def resolved(self, resolver: Resolver, image: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Wire values, and the fields that cannot be resolved any more with the rule that says why."""
@@ -80,8 +101,7 @@ class RouteJudge:
     def held(self, image: Mapping[str, Any]) -> None:
         """A record that the load holds: no cell, but its numbers are missing at the destination."""
         self.cells.held += 1
-        for name in self._numbers:
-            amount = number(image.get(name))
+        for name, amount in self._wanted(image):
             self.cells.totals[name].mapped += amount
             self.cells.totals[name].held += amount
 
@@ -105,14 +125,15 @@ class RouteJudge:
             self.cells.records += 1
             self.cells.gone += record is None
             self.cells.unresolved += bool(one.broken)
-            for name in self._numbers:
-                self.cells.totals[name].mapped += number(one.image.get(name))
+            for name, amount in self._wanted(one.image):
+                self.cells.totals[name].mapped += amount
             if record is None:
                 self._missing(one, cells)
                 continue
             person = self._destination.by_person(record)
-            for name in self._numbers:
-                self.cells.totals[name].found += number(record.get(name))
+            for name, amount in self._there(record):
+                self.cells.totals[name].found += amount
+            answered: set[str] = set()
             for name in one.image:
                 if name in self.lacking:
                     self._unread(one, name, cells)
@@ -129,6 +150,7 @@ class RouteJudge:
                 if name in one.kept or person:
                     rule = KEPT if name in one.kept else PERSON
                     self.cells.kept += 1
+                    answered.add(name)
                 elif cls in REPAIRABLE and name not in one.broken:
                     self.cells.repairable += 1
                     fixes.append(
@@ -136,8 +158,17 @@ class RouteJudge:
                     )
                 self._count(name, cls, rule)
                 cells.append(self._cell(one, name, cls, rule, there))
+            if answered:
+                self._answer(one, record, answered)
             self._belongings(one, record, alive)
         return cells, fixes
+
+    def _answer(self, one: Wanted, record: Image, names: AbstractSet[str]) -> None:
+        """The numbers of these fields differ, and a person answers for that."""
+        for sign, amounts in ((1, self._there(record)), (-1, self._wanted(one.image))):
+            for name, amount in amounts:
+                if name.partition(".")[0] in names:
+                    self.cells.totals[name].kept += sign * amount
 
     def _class(self, one: Wanted, name: str, there: Any) -> tuple[str, str]:
         destination, model = self._destination, self._model

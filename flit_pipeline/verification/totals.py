@@ -7,6 +7,7 @@ The tolerance is zero: a source amount has at most four digits after the point, 
 the shortest text that names it, and that is the amount again.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,13 +25,13 @@ from flit_pipeline.proved import Balance, CellReport, Total
 from flit_pipeline.specs.compose import at, with_views
 from flit_pipeline.specs.lineage import bind
 from flit_pipeline.specs.migration import BoundRoute
-from flit_pipeline.specs.migration_spec import BalanceRule
+from flit_pipeline.specs.migration_spec import BalanceRule, FieldRule
 from flit_pipeline.verification.classes import number
 from flit_pipeline.workspace import Workspace
 
 PAGE = 1_000
 HELD = "_held_ids"
-TOTALS = pa.schema([(name, pa.string()) for name in ("route", "field", "source", "mapped", "held", "found")])
+TOTALS = pa.schema([(name, pa.string()) for name in ("route", "field", "source", "mapped", "held", "kept", "found")])
 
 
 def source_totals(work: Workspace, report: CellReport) -> None:
@@ -41,7 +42,7 @@ def source_totals(work: Workspace, report: CellReport) -> None:
     window = windows.current(work.store)
     for route in work.migration.routes.values():
         totals = report.routes[route.name].totals
-        columns = {name: rule.from_[0] for name, rule in route.route.fields.items() if name in totals and _plain(rule)}
+        columns = {name: sql for name, sql in _columns(route) if name in totals}
         if columns and not route.route.collapse and window.kind != "sample":
             sums = _sums(work, route, route.sql_at(window.as_of, work.migration.source.locale.zone), columns)
             for name, amount in sums.items():
@@ -53,12 +54,24 @@ def source_totals(work: Workspace, report: CellReport) -> None:
     work.staging.write(pa.Table.from_pylist(rows, schema=TOTALS), "totals", "all")
 
 
-def _plain(rule: Any) -> bool:
+def _columns(route: BoundRoute) -> Iterator[tuple[str, str]]:
+    """Total and SQL of its summand in a row, where it can be said without the mapper. Of lines the sum over them."""
+    for name, rule in route.route.fields.items():
+        if _plain(rule):
+            yield name, f'"{rule.from_[0]}"'
+        for field, one in rule.fields.items() if rule.lines else ():
+            if _plain(one):
+                yield f"{name}.{field}", f'list_sum([line."{one.from_[0]}"::decimal(38, 8) for line in "{rule.lines}"])'
+            elif one.const is not None and re.fullmatch(r"\d+", one.const):
+                yield f"{name}.{field}", f'len("{rule.lines}") * {one.const}'
+
+
+def _plain(rule: FieldRule) -> bool:
     return rule.kind == "from" and len(rule.from_) == 1 and not (rule.via or rule.map or rule.pick)
 
 
 def _sums(work: Workspace, route: BoundRoute, sql: str, columns: dict[str, str]) -> dict[str, Decimal]:
-    """Field -> sum over the rows of a route, without those that its rules and the mapping left out."""
+    """Total -> sum over the rows of a route, without those that its rules and the mapping left out."""
     rejects = {name: reject.when for name, reject in route.route.reject.items()}
     ids = [
         str(content["id"]) for rule, content in refused.of_route(work.store, "map", route.name)
@@ -66,7 +79,7 @@ def _sums(work: Workspace, route: BoundRoute, sql: str, columns: dict[str, str])
     ]  # fmt: skip
     tables = {name: _valid(work, name) for name in route.query.objects}
     tables[HELD] = pa.table({"id": pa.array(ids, pa.string())})
-    chosen = ", ".join(f'sum("{column}")::decimal(38, 8)::varchar as f{n}' for n, column in enumerate(columns.values()))
+    chosen = ", ".join(f"sum({one})::decimal(38, 8)::varchar as f{n}" for n, one in enumerate(columns.values()))
     held = f'exists (select 1 from {HELD} h where list_contains("_rows_{route.lead}"::varchar[], h.id))'
     rows = route_query(sql, route.route.skip, rejects, [])
     whole = f"select {chosen} from (\n{rows}\n) where _skip is null and _reject is null and not {held}"
@@ -81,7 +94,7 @@ def _valid(work: Workspace, name: str) -> pa.Table:
 
 def _texts(total: Total) -> dict[str, str | None]:
     source = None if total.source is None else format(total.source.normalize(), "f")
-    ends = {name: format(getattr(total, name).normalize(), "f") for name in ("mapped", "held", "found")}
+    ends = {name: format(getattr(total, name).normalize(), "f") for name in ("mapped", "held", "kept", "found")}
     return {"source": source, **ends}
 
 

@@ -1,5 +1,6 @@
 """A practice into an Odoo that has Accounting: invoices are drafts with their lines, exactly once, and stay drafts."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -235,6 +236,9 @@ def test_lines_taken_out_of_odoo_are_named(story: Story) -> None:
         f"account_move: the ledger holds {there} lines, account.move.line holds {there - 1} with our key",
     ]
     story.run.run("reconcile").ok()
+    proof = json.loads((story.run.home / MIGRATION / "reports/fidelity.json").read_text())
+    agree = {"source_computed": True, "holds": True}
+    assert proof["records"]["account_move"]["totals"] == {f"{LINES}.quantity": agree, f"{LINES}.price_unit": agree}
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Crm(OdooDestination):
         types = {**self.field_types(model), WRITER: "many2one", "write_date": "datetime", "id": "integer"}
         assert set(fields) <= types.keys(), f"{model} has no {set(fields) - types.keys()}"
         found = [
-            {"id": number, **{name: there[number].get(name, ZERO.get(types[name], False)) for name in fields}}
+            {**{name: there[number].get(name, ZERO.get(types[name], False)) for name in fields}, "id": number}
             for number in sorted(set(ids)) if number in there
         ]  # fmt: skip
         for name in fields:
