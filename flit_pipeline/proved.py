@@ -202,14 +202,23 @@ class PlanReport:
 
 @dataclass(frozen=True)
 class Balance:
-    """An account compared on both ends. ``compared``: accounts; ``differ``: those whose balance is another."""
+    """An account compared on both ends. ``compared``: accounts; ``differ``: those whose balance is another.
+
+    ``left_out``: accounts that no comparison was made of, because a record of theirs is held or not there.
+    """
 
     name: str
     compared: int
     differ: int
+    left_out: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.compared} accounts compared, {self.differ} differ"
+        said = f"{self.name}: {self.compared} accounts compared, {self.differ} differ"
+        return f"{said}, {self.left_out} left out for records that are held or gone" if self.left_out else said
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts alone."""
+        return {"name": self.name, "compared": self.compared, "differ": self.differ, "left_out": self.left_out}
 
 
 @dataclass(frozen=True)
@@ -249,5 +258,5 @@ class Proof:
 
     def as_json(self) -> dict[str, Any]:
         """The report without values."""
-        balances = [{"name": b.name, "compared": b.compared, "differ": b.differ} for b in self.balances]
+        balances = [one.as_json() for one in self.balances]
         return {**self.cells.as_json(), "balances": balances, "traces": self.traces, "problems": self.problems}

@@ -25,6 +25,7 @@ SHOWN = 500
 """Rows of a page; the whole list stands in the workbook."""
 PAGE = 5_000
 PROBLEMS = "Problems"
+ACCOUNT = ("compared", "differ", "left_out")
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def summary_of(work: Workspace, counts: Mapping[str, Any], values: bool) -> Summ
             Table("Fields", ["route", "field", *counts["cells"]], fields),
             Table("Rules", ["route", "class and rule", "cells"], rules),
             _totals(work, routes, values),
-            Table("Accounts", ["account", "compared", "differ"], [list(one.values()) for one in counts["balances"]]),
+            Table("Accounts", ["account", *ACCOUNT], [[one["name"], *(one.get(n, 0) for n in ACCOUNT)] for one in
+                                                       counts["balances"]]),
             Table("Left behind", ["what", "count"], [[n.replace("_", " "), c] for n, c in counts["traces"].items()]),
         ],
     )  # fmt: skip

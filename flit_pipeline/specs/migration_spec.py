@@ -85,8 +85,8 @@ class BalanceRule(Strict):
     """An account that must be the same on both ends, proved beside the mapping and not by it.
 
     ``rows``: SQL over source objects and views that yields the key column of ``route`` and ``total``: the record's
-    ``field`` must be it. With ``of`` it yields ``together`` instead of ``total``: the ``field`` of each member must be
-    the sum of the field ``of`` over all members, both as they stand at the destination.
+    ``field`` must be it. With ``of`` it also yields ``together``, what the records of one account have in common: the
+    ``field`` of each of them must be the account's ``total``, and the fields ``of`` of all of them must add up to it.
     """
 
     route: Name

@@ -8,7 +8,7 @@ from flit_pipeline.specs.lineage import QueryProblem, bind
 
 
 def balances_fit(c: Context) -> Iterator[str]:
-    """Route, fields and columns are there; ``total`` stands without ``of``, ``together`` with it."""
+    """Route, fields and columns are there; ``total`` stands in each, ``together`` with ``of``."""
     columns = {name: thing.columns for name, thing in c.source.objects.items()}
     for name, rule in c.file.balances.items():
         where = ("balances", name)
@@ -30,6 +30,6 @@ def balances_fit(c: Context) -> Iterator[str]:
             yield from (c.head.problem((*where, "rows"), text) for text in error.problems)
             continue
         keys = [column for column in route.route.key.from_ if column in route.query.outputs]  # else told elsewhere
-        for column in [*keys, "together" if rule.of else "total"]:
+        for column in [*keys, "total", *(["together"] if rule.of else [])]:
             if column not in outputs:
                 yield c.head.problem((*where, "rows"), f"the query yields no column {column!r}")

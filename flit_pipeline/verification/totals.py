@@ -8,7 +8,8 @@ the shortest text that names it, and that is the amount again.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -100,23 +101,28 @@ def _texts(total: Total) -> dict[str, str | None]:
 
 @dataclass(frozen=True)
 class _Account:
+    """A record of an account. ``together``: what its account goes by, where several records share one."""
+
     dest_id: int | None
-    cell: Any
+    total: Decimal
+    together: Any = None
 
 
 def balances(work: Workspace, destination: Destination) -> list[Balance]:
-    """Every account of the spec on both ends. One whose records are held or not there is not compared."""
+    """Every account of the spec on both ends. One whose records are held or not there is left out, and counted."""
     found = []
     for name, rule in work.migration.file.balances.items():
-        compared = differ = 0
-        for told in _compared(work, destination, rule):
-            compared += 1
-            differ += not told
-        found.append(Balance(name, compared, differ))
+        told = Counter(_compared(work, destination, rule))
+        found.append(Balance(name, told[True] + told[False], told[False], told[None]))
     return found
 
 
-def _compared(work: Workspace, destination: Destination, rule: BalanceRule) -> Iterator[bool]:
+def _compared(work: Workspace, destination: Destination, rule: BalanceRule) -> Iterator[bool | None]:
+    """Of each account whether both ends agree; None where a record of it is not there to tell.
+
+    Of an account that several records share each has to hold the source's total, and so have the amounts of all of
+    them together. Those of its records that are there are looked at in any case.
+    """
     model = work.migration.routes[rule.route].model
     fields = [rule.field, *([rule.of] if rule.of else [])]
     lacking = destination.lacking(model, fields)
@@ -124,16 +130,20 @@ def _compared(work: Workspace, destination: Destination, rule: BalanceRule) -> I
     for page in _pages(work, rule):
         ids = [one.dest_id for one in page if one.dest_id is not None]
         there = destination.read(model, ids, fields) if ids else {}
-        if rule.of is None:
-            yield from (
-                number(there[one.dest_id].get(rule.field)) == number(one.cell) for one in page if one.dest_id in there
-            )
-            continue
-        for _, members in groupby(page, key=lambda one: one.cell):
-            group = [there.get(one.dest_id) if one.dest_id is not None else None for one in members]
-            if None not in group:
-                whole = sum((number(one.get(rule.of)) for one in group if one), Decimal(0))
-                yield all(number(one.get(rule.field)) == whole for one in group if one)
+        for _, members in _shared(page, rule):
+            group = list(members)
+            held = [there[one.dest_id] for one in group if one.dest_id in there]
+            whole = len(held) == len(group)
+            right = all(number(row.get(rule.field)) == group[0].total for row in held)
+            if rule.of is not None and whole:
+                right &= sum((number(row.get(rule.of)) for row in held), Decimal(0)) == group[0].total
+            yield None if right and not whole else right
+
+
+def _shared(page: Sequence[_Account], rule: BalanceRule) -> Iterator[tuple[Any, Iterable[_Account]]]:
+    if rule.of is None:
+        return ((None, [one]) for one in page)
+    return groupby(page, key=lambda one: one.together)
 
 
 def _pages(work: Workspace, rule: BalanceRule) -> Iterator[list[_Account]]:
@@ -141,13 +151,13 @@ def _pages(work: Workspace, rule: BalanceRule) -> Iterator[list[_Account]]:
     window, migration = windows.current(work.store), work.migration
     sql, front = with_views(rule.rows.rstrip(";\n "), migration.file.views)
     objects = bind(sql, {name: thing.columns for name, thing in migration.source.objects.items()}, front=front).objects
-    cell = "together" if rule.of else "total"
-    query = f"select * from (\n{at(sql, window.as_of, migration.source.locale.zone)}\n) order by {cell}"
+    order = " order by together" if rule.of else ""
+    query = f"select * from (\n{at(sql, window.as_of, migration.source.locale.zone)}\n){order}"
     page: list[_Account] = []
     with Engine({name: _valid(work, name) for name in objects}) as engine:
         for batch in engine.stream(query, what="a balance", rows=PAGE):
-            for one in _accounts(work, rule, batch.to_pylist(), cell):
-                if len(page) >= PAGE and not (rule.of and one.cell == page[-1].cell):
+            for one in _accounts(work, rule, batch.to_pylist()):
+                if len(page) >= PAGE and not (rule.of and one.together == page[-1].together):
                     yield page
                     page = []
                 page.append(one)
@@ -155,10 +165,11 @@ def _pages(work: Workspace, rule: BalanceRule) -> Iterator[list[_Account]]:
         yield page
 
 
-def _accounts(work: Workspace, rule: BalanceRule, rows: Sequence[dict[str, Any]], cell: str) -> Iterator[_Account]:
+def _accounts(work: Workspace, rule: BalanceRule, rows: Sequence[dict[str, Any]]) -> Iterator[_Account]:
     route, locale = work.migration.routes[rule.route], work.migration.source.locale
     keys = [key_parts(route.route.key, [row[column] for column in route.route.key.from_], locale) for row in rows]
     system = work.migration.source.system
     refs = [work.vault.ref(source_key(system, route.lead, route.name, key)) if key else "" for key in keys]
     known = records.ids(work.store, route.name, [ref for ref in refs if ref])
-    yield from (_Account(known.get(ref), row[cell]) for ref, row in zip(refs, rows, strict=True))
+    for ref, row in zip(refs, rows, strict=True):
+        yield _Account(known.get(ref), number(row["total"]), row["together"] if rule.of else None)

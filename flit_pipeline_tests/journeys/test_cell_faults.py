@@ -29,6 +29,9 @@ SEED = os.environ.get("FLIT_TEST_SEED", "cell faults")
 SENT_AGAIN = ("lost", "changed", "truncated")
 FOUND = ("class", "rule")
 LATE = "x_provider_name"
+OWED, FAMILY = "x_outstanding_balance", "x_family_balance"
+SURE = (("mail.message", LATE), ("res.partner", OWED), ("res.partner", FAMILY))
+"""Cells that are spoilt whatever the seed draws: what a later step needs, and one account of each kind."""
 STRAY = "dr_dentes/patient/patient/nobody"
 
 Found = dict[Cell, tuple[str, str]]
@@ -97,9 +100,10 @@ def told(story: Story) -> Story:
     """Nothing planted; planted and found; edits of people; fixed; looked at again."""
     run, odoo = story.run, story.run.odoo
     story.prove(0)
-    story.made = story.faults.plant(COUNT - 1)
-    one = story.faults.spoil("mail.message", LATE, "changed")
-    story.made[one] = story.made.get(one, 0) + 1
+    story.made = story.faults.plant(COUNT - len(SURE))
+    for model, name in SURE:
+        one = story.faults.spoil(model, name, "changed")
+        story.made[one] = story.made.get(one, 0) + 1
     delete(story)
     odoo.call("res.partner", "create", vals_list=[{"name": "Nobody", "x_flit_key": STRAY}])
     edit_as_a_person(story)
@@ -161,7 +165,8 @@ def test_none_are_invented_before_anything_is_planted(story: Story) -> None:
     assert report["fidelity"] == report["fidelity_of_filled"] == 1.0
     assert report["denominator"] > 30_000
     assert report["problems"] == [] and all(one["differ"] == 0 for one in report["balances"])
-    assert all(total["holds"] for route in report["records"].values() for total in route["totals"].values())
+    totals = [total for route in report["records"].values() for total in route["totals"].values()]
+    assert len(totals) > 10 and all(total["holds"] and total["source_computed"] for total in totals)
     assert report["traces"] == {"mails_waiting": 0, "notifications": 0, "log_lines_without_key": 0}
 
 
@@ -220,8 +225,21 @@ def test_spoilt_amounts_show_in_totals_and_accounts(story: Story) -> None:
         if not total["holds"]
     }  # fmt: skip
     assert amounts <= wrong
-    if ("res.partner", "x_outstanding_balance") in amounts:
-        assert {one["name"]: one["differ"] for one in story.reports[1]["balances"]}["patient"] >= 1
+
+
+def test_every_account_with_a_spoilt_amount_is_told_and_no_other(story: Story) -> None:
+    """One of each kind is spoilt for sure. What is left out is the same before and after: nothing hides there."""
+    spoilt = {name: {n for _, n, field in story.faults.planted if field == name} for name in (OWED, FAMILY)}
+    assert all(spoilt.values())
+    family_of = {n: row["x_family_account"] for n, row in story.state[0]["res.partner"].items()}
+    before, after = ({one["name"]: one for one in report["balances"]} for report in story.reports[:2])
+    assert after["patient"]["differ"] == len(spoilt[OWED])
+    sure = {family_of[n] for n in spoilt[FAMILY]} - {None}
+    families = sure | {family_of[n] for n in spoilt[OWED]} - {None}
+    assert 0 < len(sure) <= after["family_account"]["differ"] <= len(families)
+    for name, one in after.items():
+        assert one["compared"] + one["left_out"] == before[name]["compared"] + before[name]["left_out"] > 0
+        assert one["left_out"] <= before[name]["left_out"]
 
 
 def test_fix_back_puts_right_what_can_be_sent_and_nothing_else_is_written(story: Story) -> None:

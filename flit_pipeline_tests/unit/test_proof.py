@@ -1,4 +1,4 @@
-"""What the proof counts besides cells: totals of both ends; each with a fault that it must find."""
+"""What the proof counts besides cells: totals of both ends, accounts; each with a fault that it must find."""
 
 import json
 from collections.abc import Callable
@@ -73,6 +73,20 @@ def proved(world: World) -> Proof:
     return Proof(cells, balances(work, crm))
 
 
+def told(proof: Proof) -> dict[str, tuple[int, int, int]]:
+    return {one.name: (one.compared, one.differ, one.left_out) for one in proof.balances}
+
+
+def test_nothing_is_found_where_nothing_is_wrong(world: World) -> None:
+    proof = proved(world)
+    assert proof.problems == []
+    assert told(proof) == {"patient": (4, 0, 1), "family_account": (1, 0, 1)}, "P5 is not there, nor its family whole"
+    assert str(proof.balances[1]).endswith(
+        "1 accounts compared, 0 differ, 1 left out for records that are held or gone"
+    )
+    assert proof.as_json()["balances"][1]["left_out"] == 1
+
+
 def spoil(work: Workspace, route: str, change: Callable[[Row], Row | None]) -> None:
     """Every mapped image of a route anew; None drops the row. Like a mistake of the mapper, which loads what it made."""
     rows = work.staging.read("mapped", route).to_pylist()
@@ -136,3 +150,31 @@ def test_a_line_that_somebody_changed_in_the_crm_fails_its_total(world: World) -
     _, crm = world
     crm.edit(LINE, crm.id_of(LINE, "account_move/E3"), price_unit=21.0)
     assert proved(world).total_problems == ["account_move.invoice_line_ids.price_unit: the totals of both ends differ"]
+
+
+@pytest.mark.parametrize(
+    ("patient", "field", "expected"),
+    [
+        ("P4", OWED, {"patient": (4, 1, 1), "family_account": (1, 0, 1)}),
+        ("P1", FAMILY, {"patient": (4, 0, 1), "family_account": (1, 1, 1)}),
+        ("P3", FAMILY, {"patient": (4, 0, 1), "family_account": (2, 1, 0)}),
+        ("P2", OWED, {"patient": (4, 1, 1), "family_account": (1, 1, 1)}),
+    ],
+)
+def test_a_balance_that_is_off_is_told_by_its_account(
+    world: World, patient: str, field: str, expected: dict[str, tuple[int, int, int]]
+) -> None:
+    """A patient's, a family's, one of a family that is not whole; and a patient's that its family no longer adds up to."""
+    _, crm = world
+    crm.edit(PARTNER, crm.id_of(PARTNER, f"patient/{patient}"), **{field: 1.0})
+    proof = proved(world)
+    assert told(proof) == expected
+    assert len(proof.balance_problems) == sum(differ > 0 for _, differ, _ in expected.values())
+
+
+def test_a_family_whose_members_agree_among_themselves_and_not_with_the_source_differs(world: World) -> None:
+    """Compared with each other alone they would prove any mistake of the mapping."""
+    _, crm = world
+    for patient, owed in (("P1", 1.0), ("P2", 2.0)):
+        crm.edit(PARTNER, crm.id_of(PARTNER, f"patient/{patient}"), **{OWED: owed, FAMILY: 3.0})
+    assert told(proved(world))["family_account"] == (1, 1, 1)
