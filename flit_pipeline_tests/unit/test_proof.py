@@ -1,4 +1,4 @@
-"""What the proof counts besides cells: totals of both ends, accounts; each with a fault that it must find."""
+"""What the proof counts besides cells: lost links, totals of both ends, accounts; each with a fault that it must find."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 
 from flit_pipeline.ledger.store import Store
 from flit_pipeline.pipeline.map import MAPPED
-from flit_pipeline.proved import Proof
+from flit_pipeline.proved import CellReport, Proof
 from flit_pipeline.specs.migration import load as load_specs
 from flit_pipeline.verification.cells import verify
 from flit_pipeline.verification.totals import balances, source_totals
@@ -77,14 +77,60 @@ def told(proof: Proof) -> dict[str, tuple[int, int, int]]:
     return {one.name: (one.compared, one.differ, one.left_out) for one in proof.balances}
 
 
+def counts(cells: CellReport, route: str) -> tuple[int, int, int]:
+    one = cells.routes[route]
+    return one.orphans, one.unresolved, one.ownerless
+
+
 def test_nothing_is_found_where_nothing_is_wrong(world: World) -> None:
     proof = proved(world)
     assert proof.problems == []
+    assert {counts(proof.cells, route) for route in proof.cells.routes} == {(0, 0, 0)}
     assert told(proof) == {"patient": (4, 0, 1), "family_account": (1, 0, 1)}, "P5 is not there, nor its family whole"
     assert str(proof.balances[1]).endswith(
         "1 accounts compared, 0 differ, 1 left out for records that are held or gone"
     )
     assert proof.as_json()["balances"][1]["left_out"] == 1
+
+
+def test_a_link_emptied_by_a_deletion_is_an_orphan(world: World) -> None:
+    """As Odoo does: the record that a many2one points at is deleted, and the field is empty."""
+    _, crm = world
+    [carrier] = [n for n, row in crm.rows[PARTNER].items() if row["name"] == "Anadolu"]
+    del crm.rows[PARTNER][carrier]
+    crm.edit(PARTNER, crm.id_of(PARTNER, "patient/P1"), x_insurance_carrier_id=False)
+    proof = proved(world)
+    assert counts(proof.cells, "patient") == (1, 0, 0)
+    assert "patient: 1 records lost what they belong to" in proof.problems
+
+
+def test_a_number_that_names_a_deleted_record_is_an_orphan(world: World) -> None:
+    """No constraint holds ``res_id``: the number stays, and nothing stands behind it."""
+    _, crm = world
+    del crm.rows[PARTNER][crm.id_of(PARTNER, "patient/P4")]
+    proof = proved(world)
+    assert counts(proof.cells, "clinical_note") == (1, 0, 0)
+    assert "clinical_note: 1 records lost what they belong to" in proof.problems
+    assert "patient: 1 records are not there" in proof.problems
+    assert told(proof)["patient"] == (3, 0, 2)
+
+
+def test_a_link_to_what_the_ledger_does_not_know_is_unresolved(world: World) -> None:
+    """The mapping names a patient that was never loaded: nothing can be compared with it."""
+    spoil(
+        world[0],
+        "clinical_note",
+        lambda image: image | {"res_id": {"$ref": ["patient", "dr_dentes/patient/patient/P9"]}},
+    )
+    proof = proved(world)
+    assert counts(proof.cells, "clinical_note") == (0, 4, 0)
+    assert "clinical_note: 4 records point at something that is not known" in proof.problems
+
+
+def test_an_owner_that_somebody_took_away_is_counted(world: World) -> None:
+    _, crm = world
+    crm.edit(PARTNER, crm.id_of(PARTNER, "patient/P2"), user_id=False)
+    assert counts(proved(world).cells, "patient") == (0, 0, 1)
 
 
 def spoil(work: Workspace, route: str, change: Callable[[Row], Row | None]) -> None:
