@@ -163,8 +163,12 @@ def _sample(report: Report) -> Iterator[Section]:
     totals = {name: sum(counts.get(name, 0) for counts in report["cells"].values()) for name in classes}
     rows = [(route, *(counts.get(name, 0) for name in classes)) for route, counts in report["cells"].items()]
     yield Section("Cells", (), ("route", *classes), rows, _after_the_first(classes), totals)
-    differ = [(one["route"], one["class"], ", ".join(one["fields"])) for one in report["unequal"]]
-    yield Section("Not equal", () if differ else ("None.",), ("route", "class", "fields"), differ)
+    differ = [
+        (one["route"], one["class"], one["rule"], one["cells"], ", ".join(one["fields"])) for one in report["unequal"]
+    ]  # fmt: skip
+    yield Section(
+        "Not equal", () if differ else ("None.",), ("route", "class", "rule", "cells", "fields"), differ, (3,)
+    )
     records = [(name, one["mapped"], one["chosen"]) for name, one in report["records"].items()]
     yield Section("Records", (), ("route", "mapped", "in the sample"), records, (1, 2))
     strata = [(name, one["met"], one["values"]) for name, one in report["strata"].items()]
@@ -172,11 +176,12 @@ def _sample(report: Report) -> Iterator[Section]:
     missed = [(line.removeprefix("not exercised: "),) for line in report["not_exercised"]]
     yield Section("Not exercised", () if missed else ("Nothing.",), ("what",), missed)
     yield from _counted("Held", ("route", "records"), report["held"])
-    limits = ", ".join(f"{seconds} s of {what}" for what, seconds in report["limits_in_seconds"].items())
+    limits = ", ".join(f"{seconds} s of {what}" for what, seconds in report["default_limits_in_seconds"].items())
     made, one = "none was made", report["slowest"]
     if one:
         made = f"{one['milliseconds'] / 1000:.1f} s ({one['records']:,} records of {one['model']})"
-    yield Section("Slowest call", (f"{made}; the server gives one {limits}.",))
+    default = f"By default a server gives one {limits}; this server's limits may differ, its API does not tell them."
+    yield Section("Slowest call", (f"{made}.", default))
 
 
 def _after_the_first(names: Iterable[str]) -> tuple[int, ...]:

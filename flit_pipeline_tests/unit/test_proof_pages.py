@@ -1,7 +1,6 @@
 """The pages of the proofs: what the JSON says, as HTML and PDF, and nothing that only staging knows."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from flit_pipeline.reports.reconciliation import as_json
 from flit_pipeline.results import Accounting, Identity, Reconciliation
 from flit_pipeline.selection import Statement, Value
 from flit_pipeline.staging import Staging
-from flit_pipeline.verification import sample, sample_diff
+from flit_pipeline.verification import sample
 from flit_pipeline.workspace import Workspace
 from flit_pipeline_tests import pdf
 from flit_pipeline_tests.unit.conftest import VAULT
@@ -49,9 +48,8 @@ CERTIFICATE = Certificate(
 )  # fmt: skip
 SAMPLE = sample.SampleProof(
     "patient", reconciliation([]),
-    sample_diff.CellReport(
-        {"patient": Counter(equal=70, lost=1)}, [sample_diff.Cell("patient", "ab" * 12, "name", "lost", CANARY, None)]
-    ),
+    CellReport({"patient": RouteCells(60, held=1, fields={"name": {"equal": 70, "changed": 1}})}),
+    {sample.Unequal("patient", "changed", "kept_edit", "name"): 1}, "ef" * 32,
     Statement([Value("carrier", CANARY, False, 3, 0, 0), Value("status", "P", True, 0, 0, 2)], {"patient": (900, 60)}),
     (2300, "res.partner", 60), {"limit_time_real": 120},
 )  # fmt: skip
@@ -102,7 +100,7 @@ PAGES = {
     "fidelity": ("97.5000 % as they should be", "1 cells are not what the source says", "equal_by_rule/html", "owed"),
     "rollback": ("Rolled back (since 3) and read back: 2 deleted, 1,204 restored", "somebody has edited it since",
                  "a file was replaced", "res.partner.x_status", "records that are left hold it"),
-    "sample": ("60 of 900 patient records were tried", "2.3 s (60 records of res.partner)", "120 s of limit_time_real",
+    "sample": ("60 of 900 patient records were tried", "2.3 s (60 records of res.partner)", "By default a server gives one 120 s of limit_time_real", "kept_edit",
                "status P (no row that has it is mapped)"),
 }  # fmt: skip
 
