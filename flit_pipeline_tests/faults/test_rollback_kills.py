@@ -21,7 +21,7 @@ from flit_pipeline_tests.practice_run import MIGRATION, Ended, Practice, Practic
 
 pytestmark = pytest.mark.long
 
-KILLS = int(os.environ.get("FLIT_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("FLIT_TEST_KILLS", "10"))
 RANDOM = max(2, KILLS // 3)
 LEDGER, ODOO, ROLLBACK = "flit_pipeline.ledger", "flit_pipeline.destinations.odoo", "flit_pipeline.loading.rollback"
 DELETING = [
