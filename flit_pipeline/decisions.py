@@ -51,7 +51,9 @@ class Adoption:
 
     def empty(self, kind: str, name: str, value: Any) -> bool:
         """Whether nobody filled a field. A false is an answer, but in a field that this migration made."""
-        return value is None or (value is False and (kind != "boolean" or name in self.own)) or value in (0, [], "")
+        if value is False:
+            return kind != "boolean" or name in self.own
+        return value is None or value in (0, [], "")
 
 
 NOTHING = Adoption()

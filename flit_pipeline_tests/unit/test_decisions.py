@@ -26,7 +26,7 @@ from flit_pipeline.ledger.records import Known
 from flit_pipeline.specs.migration_spec import State
 
 KNOWN = Known(7, "digest", "created", 1, "batch", 0)
-TYPES = {"name": "char", "city": "char", "x_ours": "boolean", "x_sum": "float"}
+TYPES = {"name": "char", "city": "char", "active": "boolean", "x_ours": "boolean", "x_sum": "float"}
 SENT = {"name": "Ada", "city": "İzmir"}
 ADOPTS = Adoption("fill_empty", pairs={"paired": 9}, held={"waiting": AMBIGUOUS}, own=frozenset({"x_ours"}))
 
@@ -127,15 +127,15 @@ def test_a_file_is_sent_again_where_its_marker_is_another() -> None:
 @pytest.mark.parametrize(
     ("policy", "writes", "stays"),
     [
-        ("keep", [], ["city", "later", "name", "x_ours"]),
-        ("fill_empty", ["city", "x_ours"], ["name"]),
-        ("overwrite", ["city", "name", "x_ours"], []),
+        ("keep", [], ["active", "city", "later", "name", "x_ours"]),
+        ("fill_empty", ["city", "x_ours"], ["active", "name"]),
+        ("overwrite", ["active", "city", "name", "x_ours"], []),
     ],
 )
 def test_fields_of_a_record_that_is_adopted(policy: str, writes: list[str], stays: list[str]) -> None:
-    """Equal ones are neither; a false in a field that this migration made is empty; what comes later waits."""
-    values = {"name": "Ada", "city": "İzmir", "x_ours": True, "same": "x", "later": None}
-    there = {"name": "ADA", "city": False, "x_ours": False, "same": "x", "later": False}
+    """Equal ones are neither; a false is an answer, but in a field that this migration made; what comes later waits."""
+    values = {"name": "Ada", "city": "İzmir", "active": True, "x_ours": True, "same": "x", "later": None}
+    there = {"name": "ADA", "city": False, "active": False, "x_ours": False, "same": "x", "later": False}
     keeps_false = Rules(lambda _, value: value, TYPES, Adoption(policy, own=frozenset({"x_ours"})))
     parted = keeps_false.parted(values, there, ["later"])
     assert tuple(map(sorted, parted)) == (writes, stays)
