@@ -123,7 +123,8 @@ def told(story: Story) -> Story:
     load(run)
     story.work = in_use.work(run)
     sound = sorted(str(r["patient_id"]) for r in source_rows(run, "patient"))
-    sound = [one for one in sound if one not in planted(run.truth(), "patient")]
+    odd = planted(run.truth(), "patient")
+    sound = [one for one in sound if one not in odd]
     edited = story.work.patients
     # a write of ours hides that somebody edited the record before
     run.sandbox.edit("patient", edited["a field that we never sent"][0], occupation="Arıcı")
