@@ -45,7 +45,8 @@ class FolderFiles:
         if not stat.S_ISREG(about.st_mode):
             file.close()
             return None
-        return FileHandle(self._pieces(file), about.st_size, most=self._most, where=self._where)
+        pieces = self._pieces(file)
+        return FileHandle(pieces, about.st_size, most=self._most, where=self._where, release=file.close)
 
     def link(self, document_row: DocumentRow) -> str | None:
         """None: a path on this machine opens nothing on the desk of who reads the record."""

@@ -62,7 +62,8 @@ class UrlFiles:
         length = answer.headers.get("content-length", "")
         plain = answer.headers.get("content-encoding", "identity") == "identity"
         size = int(length) if plain and length.isascii() and length.isdigit() and len(length) < 19 else None
-        return FileHandle(self._pieces(answer, target), size, most=self._most, where=self._where)
+        pieces = self._pieces(answer, target)
+        return FileHandle(pieces, size, most=self._most, where=self._where, release=answer.close)
 
     def link(self, document_row: DocumentRow) -> str | None:
         """The row's URL with the source's address before it; None for one that ``open`` refuses."""

@@ -5,7 +5,7 @@ done with the bytes. A file's name may be a patient's: no message holds it.
 """
 
 import hashlib
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -22,12 +22,16 @@ class FileHandle:
     """One file, read once. ``size``: bytes, None where the source does not tell; exact once ``chunks`` came to its end.
 
     ``sha1``: hex digits, "" until then. ``most``: bytes that it may have, None for any. A context manager: leaving it
-    gives the connection or the file back. Raises RowRefused (``file_too_large``).
+    gives the connection or the file back. ``release``: what gives it back where not a byte was asked for: a generator
+    that never began has nothing to clean up. Raises RowRefused (``file_too_large``).
     """
 
-    def __init__(self, pieces: Generator[bytes, None, None], size: int | None, *, most: int | None, where: str) -> None:
+    def __init__(
+        self, pieces: Generator[bytes, None, None], size: int | None, *, most: int | None, where: str,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.size, self.sha1 = size, ""
-        self._pieces, self._most, self._where = pieces, most, where
+        self._pieces, self._most, self._where, self._release = pieces, most, where, release
         self._check(size or 0)
 
     def chunks(self) -> Iterator[bytes]:
@@ -46,6 +50,7 @@ class FileHandle:
     def close(self) -> None:
         """Gives back the connection or the file; a second call does nothing."""
         self._pieces.close()
+        self._release()
 
     def __enter__(self) -> "FileHandle":
         return self

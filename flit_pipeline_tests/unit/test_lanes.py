@@ -108,6 +108,12 @@ class Plain:
     def resolve(self, _model: str, image: dict[str, Any], **_: Any) -> tuple[dict[str, Any], list[str]]:
         return image, []
 
+    def canonical(self, _model: str, _field: str, value: Any) -> Any:
+        return value
+
+    def field_types(self, _model: str) -> dict[str, str]:
+        return {}
+
 
 def test_a_load_sends_over_as_many_lanes_as_the_spec_says(ledger: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both lanes carry records, and no document has children on both: two senders, so two connections."""

@@ -139,9 +139,6 @@ class Standing(Plain):
     def read(self, _model: str, _ids: list[int], _fields: list[str]) -> dict[int, dict[str, Any]]:
         return {7: {"name": "a"}}
 
-    def canonical(self, _model: str, _field: str, value: Any) -> Any:
-        return value
-
 
 @pytest.mark.parametrize("read", [{"link": "https://files.example/7"}, {"sha1": "5a" * 20, "bytes": 4}])
 def test_an_update_beside_an_unchanged_file_keeps_what_was_read_of_it(

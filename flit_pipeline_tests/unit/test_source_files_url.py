@@ -70,6 +70,16 @@ def test_a_url_of_another_place_is_refused_and_never_asked(server: Server) -> No
     assert not server.asked
 
 
+def test_files_that_are_too_large_give_their_connections_back(server: Server) -> None:
+    """Of a hundred such files each kept one, and the next file got no answer any more, from whomever."""
+    serves(server)
+    files = files_of(server, most=len(DATA) - 1, timeout=1.0, max_wait=1.0)
+    for _ in range(120):
+        with pytest.raises(RowRefused) as caught:
+            files.open(ROW)
+        assert caught.value.rule == "file_too_large"
+
+
 def test_a_link_is_whole_and_stays_with_the_source(server: Server) -> None:
     """A path alone would open nothing in the CRM, and another host is nothing of the source's."""
     files = files_of(server)
