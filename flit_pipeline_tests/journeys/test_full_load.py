@@ -153,7 +153,16 @@ def test_planted_faults_land_in_the_rules_the_answer_key_names(loaded: Loaded) -
     assert whole.items() <= orphans.items()
     assert {name for name, _ in orphans - Counter(whole)} <= {"appointment", "treatment", "treatment_plan", "plan_line"}
     findings = {(one["column"], one["rule"]): one["rows"] for one in loaded.report["findings"]}
+    refused = {
+        one
+        for kind in ("invalid_date", "missing_last_name", "unknown_status")
+        for one in planted(answer, "patient", kind)
+    }
+    families = {str(row["patient_id"]): row["family_account_id"] for row in source_rows(loaded.run, "patient")}
+    torn = {families[one] for one in refused} - {None}
+    along = sum(1 for one, family in families.items() if family in torn and one not in refused)
     assert findings == {
+        **({("family_account_id", "member_of_group_is_held"): along} if along else {}),
         ("national_id", "tckn"): len(planted(answer, "patient", "wrong_tckn")),
         ("email", "email"): len(planted(answer, "patient", "bad_email")),
         ("birth_date", "past_date"): len(planted(answer, "patient", "future_birth_date")),
