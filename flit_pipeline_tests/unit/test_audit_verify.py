@@ -74,7 +74,8 @@ def other_letter(text: str) -> str:
 
 
 @pytest.mark.parametrize("column", COVERED[audit])
-def test_one_byte_of_an_entry(store: Store, column: str) -> None:
+def test_one_byte_of_an_entry(file_store: Store, column: str) -> None:
+    store = file_store
     for row in rows_of(store, audit):
         value = row["seq"] + 100 if column == "seq" else other_letter(row[column])
         undo = change(store, audit, row, column, value)
@@ -208,6 +209,7 @@ def test_one_byte_of_any_cell(store: Store, cell: tuple[Table, str], which: floa
         undo()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("table", "column"), CELLS, ids=lambda one: getattr(one, "name", one))
 def test_every_cell_of_a_column(file_store: Store, table: Table, column: str) -> None:
     """Of every row: those that are null too."""
@@ -221,7 +223,8 @@ def test_every_cell_of_a_column(file_store: Store, table: Table, column: str) ->
 
 
 @pytest.mark.parametrize("table", COVERED, ids=lambda one: one.name)
-def test_a_row_taken_out_or_put_in(store: Store, table: Table) -> None:
+def test_a_row_taken_out_or_put_in(file_store: Store, table: Table) -> None:
+    store = file_store
     for row in rows_of(store, table):
         if table is meta and row["name"] == "version":
             continue
