@@ -56,7 +56,7 @@ EDITS = (
         "    route: carrier\n    field: is_company\n    of: is_company\n",
         "    route: patient\n    field: x_balance\n",
     ),
-    (FILE, "select carrier, patient_id as together from patient", "select patient_id, balance as total from patient"),
+    (FILE, "select carrier, balance as total, patient_id as together", "select patient_id, balance as total"),
 )
 """What the base of the bad specs loses here: bytes that cannot be proved, what the stand-in has not; a real balance."""
 
