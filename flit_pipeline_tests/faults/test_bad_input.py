@@ -147,6 +147,7 @@ def test_an_odoo_without_crm_is_refused_and_taken_once_it_is_installed(world: Wo
     world.told(world.say(*CHECK), 0, [])
 
 
+@pytest.mark.long
 def test_a_field_that_an_admin_removed_stops_the_load_until_it_is_prepared_again(
     world: World, odoo: OdooUnderTest
 ) -> None:

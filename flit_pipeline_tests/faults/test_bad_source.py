@@ -111,6 +111,7 @@ def test_each_fault_of_the_source_is_told_with_its_place_and_the_same_command_en
     assert left_open == 0
 
 
+@pytest.mark.long
 def test_an_id_that_comes_twice_with_other_content_is_held_and_a_wrong_count_fails_the_proof(
     world: World, crooked: CrookedSource
 ) -> None:

@@ -151,6 +151,7 @@ def test_a_changed_spec_is_refused_by_route_and_field_until_it_is_approved_again
     run.approve()
 
 
+@pytest.mark.long
 def test_a_field_that_an_admin_changed_is_refused_by_name_until_it_is_as_it_was(run: PracticeRun) -> None:
     """A value more in a selection, a field that became required: who accepted the map has not seen it."""
     odoo = run.odoo

@@ -13,6 +13,8 @@ from flit_pipeline_tests.expected import expected_ids, planted
 from flit_pipeline_tests.odoo.fixtures import OdooUnderTest
 from flit_pipeline_tests.practice_run import KEYS, TABLES, Practice, PracticeRun, source_rows
 
+pytestmark = pytest.mark.long  # in the short form test_delta.py has edits on both sides, on the same server
+
 NEW = {
     "patient_id": "199999", "first_name": "Yağmur", "last_name": "Yeniöz", "status": "A", "gender": "K",
     "location_id": "501", "provider_id": "9001", "country": "Türkiye", "birth_date": "02.03.1991",
