@@ -12,7 +12,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from flit_pipeline.decisions import Adoption
-from flit_pipeline.destinations.base import Candidate, LookupKey
+from flit_pipeline.destinations.base import Candidate, LookupKey, SchemaPlan
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.destinations.odoo.facts import shipped
 from flit_pipeline.destinations.odoo.names import KEY
@@ -52,6 +52,9 @@ class Crm(OdooDestination):
             of_ours = self._migration.models[model].creates if model in self._migration.models else {}
             self._types[model] = facts | {name: one.type for name, one in of_ours.items()} | {KEY: "char"}
         return self._types[model]
+
+    def plan(self, migration: Migration) -> SchemaPlan:
+        return SchemaPlan()
 
     def identity(self) -> str:
         return "odoo/memory"
