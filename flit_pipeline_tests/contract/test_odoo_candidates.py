@@ -1,15 +1,17 @@
 """What the loader is told of records that stand in the CRM already: on the real server and on the stand-in alike."""
 
 import shutil
+from functools import partial
 from typing import Any
 
 import pytest
 
+from flit_pipeline.decisions import GONE, TAKEN, Adoption, Rules
 from flit_pipeline.destinations.odoo import candidates
 from flit_pipeline.destinations.odoo.client import OdooClient
 from flit_pipeline.destinations.odoo.destination import OdooDestination
 from flit_pipeline.destinations.odoo.names import KEY
-from flit_pipeline.loading.adoption import GONE, TAKEN, Adopting, Adoption, adoptions
+from flit_pipeline.loading.adoption import Adopting, adoptions
 from flit_pipeline.loading.sender import Item
 from flit_pipeline.results import Command
 from flit_pipeline.specs.migration import load
@@ -68,7 +70,9 @@ def test_sources_stages_and_teams_are_adopted_and_given_back(
     def asked(name: str, dest_id: int) -> Item | str:
         values = {"name": sales.wire(model, "name", name.upper()), **more}
         wanted = Adopting("sales", f"own/sales/{name}", name, values, "digest", f"own/sales/{name}")
-        [(_, answer)] = adoptions(sales, model, lambda _: Adoption("fill_empty", {name: dest_id}), [wanted])
+        adoption = Adoption("fill_empty", {name: dest_id})
+        rules = Rules(partial(sales.canonical, model), sales.field_types(model), adoption)
+        [(_, answer)] = adoptions(sales, model, {"sales": rules}, [wanted])
         return answer
 
     names = [f"{what} of {model}" for what in ("Mine", "Other", "Leaving")]
