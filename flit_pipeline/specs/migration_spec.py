@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from flit_pipeline.specs.grammar import Broken, Columns, Count, Name, SomeColumns, Strict, Switch, Text
 from flit_pipeline.specs.match_spec import Match
+from flit_pipeline.specs.owners_spec import Owners
 from flit_pipeline.specs.quality_spec import Quality
 from flit_pipeline.specs.sample_spec import Sample
 from flit_pipeline.specs.yaml_text import Where
@@ -18,26 +19,6 @@ FieldType = Literal[
     "char", "text", "html", "integer", "float", "monetary", "boolean", "date", "datetime", "selection", "many2one",
     "many2many",
 ]  # fmt: skip
-
-
-class Owners(Strict):
-    """How source staff become users of the destination: by e-mail, then the fallback.
-
-    ``object``: source object that holds staff; ``email``: its column. ``fallback``: login of an existing user, or
-    ``none`` for records without owner (reported either way). ``fallbacks``: key of a member of staff -> login of the
-    user who gets the records of this one. ``seed``: row of the seed's object table that the staff stand in.
-    """
-
-    object: str
-    email: str
-    fallback: str = "none"
-    fallbacks: dict[str, Text] = Field(default_factory=dict)
-    seed: Text | None = None
-
-    @property
-    def logins(self) -> set[str]:
-        """Users that records fall back to: they must be there before the first record is written."""
-        return {*self.fallbacks.values(), *({self.fallback} - {"none"})}
 
 
 class Option(Strict):

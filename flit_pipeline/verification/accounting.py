@@ -140,7 +140,7 @@ def _labelled(table: pa.Table, column: str, value: str) -> pa.Table:
 def _outcomes(work: Workspace, window: Window) -> pa.Table:
     """Class of every record as the ledger has it; a record held at load is quarantined.
 
-    Handed on in portions: as Python objects all records of 10,000 patients were 100 MiB.
+    Handed on in portions, so that no Python object of every record stands at once.
     """
     held = set(refused.refs(work.store, "load"))
     outcome = case((record.c.window == window.id, record.c.outcome), else_="unchanged")
